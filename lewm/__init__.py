@@ -1,0 +1,1 @@
+"""LeWorldModel: train it, plan with it. Imports nothing of the auditor."""
