@@ -18,7 +18,8 @@ Outcome = Literal[
     "not_measured",
     "crashed",
 ]
-Family = Literal["F1", "F2", "F3", "F4", "F5", "F6", "F7"]
+Family = Literal["base", "F1", "F2", "F3", "F4", "F5", "F6", "F7"]
+"""One of the seven failure families, or `base` for what all of them stand on."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", min_length=64, max_length=64)]
 Scalar = float | int | str | bool
 """A single value of a condition or a factor."""
@@ -281,17 +282,23 @@ class Calibration(Record):
     model_steps_per_episode: int
 
 
-class Monitor(Record):
-    """A threshold, and the violation classes the monitor is known to be blind to."""
+class CalibratedMonitor(Record):
+    """A monitor with its threshold, before anything was said about what it sees."""
 
     name: str
     statistic: str
+    """What is compared with the threshold, in words."""
     threshold: float
     false_alarms_per_episode: float = Field(gt=0, lt=1)
     """Stated rate that the calibration guarantees in expectation."""
+    calibration: Calibration
+
+
+class Monitor(CalibratedMonitor):
+    """A threshold, and the violation classes the monitor is known to be blind to."""
+
     measured_false_alarms: Estimate | None
     """Rate on held-out lawful episodes."""
-    calibration: Calibration
     positive_control: bool
     """True when an injected violation was caught; without it no claim of the monitor holds."""
     sensitivity: list[Sensitivity]
@@ -447,7 +454,7 @@ class Measurements(Record):
     model_state: ModelState
     cells: list[Cell]
     summaries: list[Measurement]
-    monitors: list[Monitor]
+    monitors: list[CalibratedMonitor]
     suites: list[SuiteText]
     pictures: list[Picture]
     not_measured: list[NotMeasured]

@@ -1,0 +1,127 @@
+"""All that a suite may ask for.
+
+Shapes in this module:
+    N  cases            H, W  frame height, width    S  state width
+    T  model steps      K  env steps per block       A  action width    D  latent width
+
+Worlds speak numpy and are functions of their state, so a world is cloned by copying an array;
+world models speak torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Frames = NDArray[np.uint8]
+"""(N, H, W, 3)."""
+States = NDArray[np.float64]
+"""(N, S), in the world's own units."""
+Actions = NDArray[np.float64]
+"""(N, A), in env units."""
+
+
+class World(Protocol):
+    """A simulator as pure functions of its state."""
+
+    name: str
+    action_width: int
+    state_width: int
+    success_rule: str
+
+    def sample_states(self, rng: np.random.Generator, num: int) -> States:
+        """Draw admissible states, (num, S)."""
+        ...
+
+    def step(self, states: States, actions: Actions) -> States:
+        """Advance every state by one env step."""
+        ...
+
+    def render(self, states: States, factors: Mapping[str, Any] | None = None) -> Frames:
+        """Draw every state, with some appearance factors replaced for this call."""
+        ...
+
+    def solved(self, states: States, goals: States) -> NDArray[np.bool_]:
+        """Apply the success rule, (N,)."""
+        ...
+
+    def distance(self, states: States, goals: States) -> NDArray[np.float64]:
+        """True distance to the goal, (N,), in the world's own units."""
+        ...
+
+    def scope(self) -> dict[str, Any]:
+        """What identifies this world: name, size_px and factors off their default."""
+        ...
+
+
+class WorldModel(Protocol):
+    """A world model as the suites see it: frames in, latents out, actions in env units."""
+
+    latent_width: int
+    block_size: int
+    action_width: int
+    history: int
+
+    def encode(self, frames: Frames) -> Tensor:
+        """Latents of frames, (N, D), in evaluation mode."""
+        ...
+
+    def predict(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """One-step predictions from true latents.
+
+        Args:
+            z: latents, (N, T, D).
+            blocks: actions taken from each latent, (N, T, K, A), env units.
+
+        Returns:
+            z_hat, (N, T, D): z_hat[:, t] predicts z[:, t + 1] from at most `history` latents.
+        """
+        ...
+
+    def rollout(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """Imagine a future from one latent, each prediction feeding the next.
+
+        Args:
+            z: latent of a real frame, (N, D).
+            blocks: actions to imagine, (N, T, K, A), env units.
+
+        Returns:
+            z_hat, (N, T, D): z_hat[:, t] is the latent after blocks[:, t].
+        """
+        ...
+
+
+class Plan(Protocol):
+    """What a planner decided for each case."""
+
+    @property
+    def actions(self) -> NDArray[np.float64]:
+        """(N, T*K, A), env units."""
+        ...
+
+    @property
+    def imagined_cost(self) -> NDArray[np.float64]:
+        """(N,), lower is better."""
+        ...
+
+
+class Planner(Protocol):
+    """Search over action blocks; one random stream per case, so batches do not matter."""
+
+    horizon: int
+    block_size: int
+    execute_blocks: int
+
+    def plan(
+        self, model: WorldModel, frames: Frames, goal_frames: Frames, seeds: Sequence[int]
+    ) -> Plan:
+        """Plan from what the model sees."""
+        ...
+
+    def plan_in_world(
+        self, world: World, states: States, goals: States, seeds: Sequence[int]
+    ) -> Plan:
+        """The same search on the true dynamics."""
+        ...
