@@ -116,7 +116,7 @@ class TwoRoom:
         """
         draws = rng.random((num, 3))
         low, high = self._free_range()
-        wall_low, wall_high = self._wall_range()
+        wall_low, wall_high = self.wall_range
         across = self.wall_coordinate
         first_room = low + draws[:, 0] * (wall_low - low)
         second_room = wall_high + draws[:, 0] * (high - wall_high)
@@ -146,7 +146,7 @@ class TwoRoom:
         moves = np.clip(_rows("actions", actions), -1.0, 1.0) * self._speed
         after = np.clip(before + moves, *self._free_range())
         across = self.wall_coordinate
-        wall_low, wall_high = self._wall_range()
+        wall_low, wall_high = self.wall_range
         is_low = before[:, across] < picture.WALL_CENTER_PX
         blocked = ~self._in_a_door(after[:, 1 - across])
         hits_low = blocked & is_low & (after[:, across] > wall_low)
@@ -204,13 +204,15 @@ class TwoRoom:
         """(centre, half-extent) of every door along the wall, in pixels."""
         return self._geometry.doors
 
+    @property
+    def wall_range(self) -> tuple[float, float]:
+        """Where, across the wall, the agent's centre touches it from the low and high side."""
+        reach = self._geometry.half_thickness_px + self._radius
+        return picture.WALL_CENTER_PX - reach, picture.WALL_CENTER_PX + reach
+
     def _free_range(self) -> tuple[float, float]:
         low = picture.BORDER_PX + self._radius
         return low, picture.FULL_SIZE_PX - low
-
-    def _wall_range(self) -> tuple[float, float]:
-        reach = self._geometry.half_thickness_px + self._radius
-        return picture.WALL_CENTER_PX - reach, picture.WALL_CENTER_PX + reach
 
     def _in_a_door(self, along: NDArray[np.float64]) -> NDArray[np.bool_]:
         inside = np.zeros(along.shape, dtype=bool)
