@@ -1,0 +1,5 @@
+"""`python -m envelope.cli` is the `envelope` command."""
+
+from envelope.cli import main
+
+main()
