@@ -1,0 +1,185 @@
+"""A checkpoint as something that can be audited.
+
+Shapes in this module:
+    N  frames or cases    T  model steps      D  latent width
+    K  env steps per action block             A  action width
+"""
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lewm.checkpoint import Checkpoint, load_checkpoint
+from lewm.config import ModelConfig, PlanConfig
+from lewm.data import ActionStats, pixels_from_frames
+from lewm.errors import LewmError
+from lewm.model import LeWM, new_model
+
+_ENCODE_BATCH = 256
+
+
+class AuditableModel:
+    """A world model in evaluation mode that speaks uint8 frames and env-unit actions."""
+
+    def __init__(
+        self,
+        model: LeWM,
+        action_stats: ActionStats,
+        *,
+        name: str,
+        plan_config: PlanConfig,
+        world: dict[str, Any] | None = None,
+        sha256: str = "",
+    ) -> None:
+        self._model = model.eval().requires_grad_(False)
+        self.action_stats = action_stats
+        self.name = name
+        self.plan_config = plan_config
+        self.world = world or {}
+        self.sha256 = sha256
+
+    @property
+    def config(self) -> ModelConfig:
+        return self._model.config
+
+    @property
+    def latent_width(self) -> int:
+        return self.config.latent_width
+
+    @property
+    def block_size(self) -> int:
+        """Env steps per action block."""
+        return self.config.block_size
+
+    @property
+    def action_width(self) -> int:
+        return self.config.action_width
+
+    @property
+    def history(self) -> int:
+        """Latents the predictor looks at."""
+        return self.config.history
+
+    @property
+    def device(self) -> torch.device:
+        return self._model.predictor.pos_embedding.device
+
+    def encode(self, frames: NDArray[np.uint8]) -> Tensor:
+        """uint8 frames (N, H, W, 3) to latents (N, D).
+
+        Raises:
+            LewmError: the frames have another size than the model was trained on.
+        """
+        size = self.config.image_size
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != (size, size, 3):
+            raise LewmError(
+                f"{self.name} sees uint8 frames of shape (N, {size}, {size}, 3), got "
+                f"{frames.dtype} {frames.shape}",
+                next_step=f"render the world at {size} px",
+            )
+        latents = []
+        with torch.inference_mode():
+            for first in range(0, len(frames), _ENCODE_BATCH):
+                part = torch.from_numpy(np.ascontiguousarray(frames[first : first + _ENCODE_BATCH]))
+                pixels = pixels_from_frames(part.to(self.device))
+                latents.append(self._model.encode(pixels[:, None])[:, 0])
+        return torch.cat(latents) if latents else torch.empty(0, self.latent_width)
+
+    def predict(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """Teacher-forced predictions.
+
+        Args:
+            z: latents of real frames, (N, T, D), any T.
+            blocks: actions taken from each, env units, (N, T, K, A).
+
+        Returns:
+            z_hat, (N, T, D): z_hat[:, t] predicts z[:, t + 1] from the last `history` latents.
+        """
+        scaled = self._normalize(blocks)
+        with torch.inference_mode():
+            z_hat = [self._model.predict(z[:, : self.history], scaled[:, : self.history])]
+            for last in range(self.history, z.shape[1]):
+                window = slice(last + 1 - self.history, last + 1)
+                z_hat.append(self._model.predict(z[:, window], scaled[:, window])[:, -1:])
+        return torch.cat(z_hat, dim=1)
+
+    def rollout(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """Imagined latents: z (N, D), blocks (N, T, K, A) in env units, to z_hat (N, T, D)."""
+        with torch.inference_mode():
+            return self._model.rollout(z, self._normalize(blocks))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All parameters and buffers by name: the whole state of the model."""
+        return dict(self._model.state_dict())
+
+    def digest_config(self) -> dict[str, Any]:
+        """What decides the model's behaviour besides its tensors, as plain JSON data."""
+        stats = self.action_stats
+        return {
+            "model": self.config.to_json(),
+            "action_stats": {"mean": list(stats.mean), "std": list(stats.std)},
+        }
+
+    def require_world(self, world: Any) -> None:
+        """Refuse a world whose actions or frames are not what the model was made for.
+
+        Raises:
+            LewmError: the action width or the frame size differs.
+        """
+        if world.action_width != self.action_width:
+            raise LewmError(
+                f"{self.name} takes actions of width {self.action_width}, "
+                f"{world.name} of width {world.action_width}",
+                next_step="choose the world the model was trained in",
+            )
+        if world.size_px != self.config.image_size:
+            raise LewmError(
+                f"{self.name} sees {self.config.image_size} px, {world.name} draws "
+                f"{world.size_px} px",
+                next_step=f"make the world with size_px={self.config.image_size}",
+            )
+
+    def untrained_twin(self, seed: int) -> Self:
+        """The same architecture with random weights: what a plan is worth without training."""
+        twin = new_model(self.config, seed=seed).to(self.device)
+        return type(self)(
+            twin,
+            self.action_stats,
+            name=f"untrained twin of {self.name}",
+            plan_config=self.plan_config,
+            world=self.world,
+        )
+
+    def _normalize(self, blocks: Tensor) -> Tensor:
+        if blocks.shape[-2:] != (self.block_size, self.action_width):
+            raise LewmError(
+                f"{self.name} takes blocks of {self.block_size} env steps and "
+                f"{self.action_width} action dimensions, got {tuple(blocks.shape[-2:])}",
+                next_step="choose the world and the block size the model was trained with",
+            )
+        return self.action_stats.normalize(blocks.to(self.device, torch.float32))
+
+
+def load_model(path: Path, device: str = "cpu") -> AuditableModel:
+    """Load a checkpoint for an audit.
+
+    Raises:
+        LewmError: as `load_checkpoint`.
+    """
+    return from_checkpoint(load_checkpoint(path), name=path.stem, device=device)
+
+
+def from_checkpoint(checkpoint: Checkpoint, *, name: str, device: str = "cpu") -> AuditableModel:
+    """A loaded checkpoint for an audit."""
+    return AuditableModel(
+        checkpoint.model().to(device),
+        checkpoint.action_stats,
+        name=name,
+        plan_config=checkpoint.plan_config,
+        world=checkpoint.world,
+        sha256=checkpoint.sha256,
+    )

@@ -1,0 +1,123 @@
+"""The eye: a vision transformer whose class token becomes the latent.
+
+Shapes in this module:
+    B  batch      N  patches      W  token width
+
+Source: the ViT of Hugging Face transformers as LeWM uses it (pre-norm, exact GELU, no dropout,
+LayerNorm eps 1e-12), restated; attribute names are those of its version 4 state dicts, which the
+released checkpoints carry.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lewm.config import ModelConfig
+
+_EPS = 1e-12
+
+
+def _named(**modules: nn.Module) -> nn.ModuleDict:
+    return nn.ModuleDict(modules)
+
+
+class EncoderBlock(nn.Module):
+    """Pre-norm self-attention and MLP."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, hidden = config.encoder_width, config.encoder_mlp_width
+        self.heads = config.encoder_heads
+        self.attention = _named(
+            attention=_named(
+                query=nn.Linear(width, width),
+                key=nn.Linear(width, width),
+                value=nn.Linear(width, width),
+            ),
+            output=_named(dense=nn.Linear(width, width)),
+        )
+        self.intermediate = _named(dense=nn.Linear(width, hidden))
+        self.output = _named(dense=nn.Linear(hidden, width))
+        self.layernorm_before = nn.LayerNorm(width, eps=_EPS)
+        self.layernorm_after = nn.LayerNorm(width, eps=_EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1 + N, W) to the same."""
+        x = x + self._attend(self.layernorm_before(x))
+        hidden = F.gelu(self.intermediate["dense"](self.layernorm_after(x)))
+        out: Tensor = x + self.output["dense"](hidden)
+        return out
+
+    def _attend(self, x: Tensor) -> Tensor:
+        parts = self.attention["attention"]
+        q, k, v = (
+            parts[name](x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # type: ignore[index]
+            for name in ("query", "key", "value")
+        )
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(start_dim=2)
+        out: Tensor = self.attention["output"]["dense"](mixed)  # type: ignore[index]
+        return out
+
+
+class Embeddings(nn.Module):
+    """Patches to tokens, a class token in front, learned positions added."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.encoder_width
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.position_embeddings = nn.Parameter(torch.zeros(1, 1 + config.num_patches, width))
+        self.patch_embeddings = _named(projection=_stem(config))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, 3, size, size) normalized to (B, 1 + N, W)."""
+        patches = self.patch_embeddings["projection"](pixels).flatten(start_dim=2).transpose(1, 2)
+        cls = self.cls_token.expand(len(pixels), -1, -1)
+        return torch.cat([cls, patches], dim=1) + self.position_embeddings
+
+
+class Encoder(nn.Module):
+    """Pixels to the class token after the final LayerNorm."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.embeddings = Embeddings(config)
+        blocks = [EncoderBlock(config) for _ in range(config.encoder_depth)]
+        self.encoder = _named(layer=nn.ModuleList(blocks))
+        self.layernorm = nn.LayerNorm(config.encoder_width, eps=_EPS)
+        self.apply(_initialize)
+        for parameter in (self.embeddings.cls_token, self.embeddings.position_embeddings):
+            nn.init.trunc_normal_(parameter, std=0.02)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, 3, size, size) normalized to (B, W)."""
+        x = self.embeddings(pixels)
+        for block in self.encoder["layer"]:  # type: ignore[attr-defined]
+            x = block(x)
+        cls: Tensor = self.layernorm(x[:, 0])
+        return cls
+
+
+def _stem(config: ModelConfig) -> nn.Module:
+    """One convolution per patch, or a small pyramid of convolutions (see `ModelConfig.stem`)."""
+    width, patch = config.encoder_width, config.patch_size
+    if config.stem == "patch":
+        single = nn.Conv2d(3, width, kernel_size=patch, stride=patch)
+        nn.init.trunc_normal_(single.weight, std=0.02)
+        nn.init.zeros_(single.bias)  # type: ignore[arg-type]
+        return single
+    halvings = (patch // 4).bit_length() - 1
+    channels = [max(16, width >> (halvings - level)) for level in range(halvings)] + [width]
+    layers: list[nn.Module] = [nn.Conv2d(3, channels[0], kernel_size=4, stride=4)]
+    for before, after in pairwise(channels):
+        layers += [nn.GELU(), nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)]
+    return nn.Sequential(*layers)
+
+
+def _initialize(module: nn.Module) -> None:
+    """Truncated normal of std 0.02 and zero bias, as the ViT of the field."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)

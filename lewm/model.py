@@ -1,0 +1,100 @@
+"""LeWM: encode frames, predict the next latent, imagine futures.
+
+Shapes in this module:
+    B  batch            T  model steps (one model step = one action block)
+    D  latent width     K  env steps per action block     A  action width
+
+Source: LeWorldModel, arXiv:2603.19312. `paper()` has its 18,034,478 parameters and, given the same
+tensors, the official forward pass (tests/lewm/test_fixture.py).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from lewm.config import ModelConfig
+from lewm.encoder import Encoder
+from lewm.layers import ActionEncoder, Predictor, Projector
+
+
+class LeWM(nn.Module):
+    """Encoder, projector, action encoder, predictor and prediction projector.
+
+    `state_dict()` has the names of the released checkpoints (facts: 303 entries for `paper()`).
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.projector = Projector(
+            config.encoder_width, config.projector_width, config.latent_width
+        )
+        self.action_encoder = ActionEncoder(
+            config.block_size * config.action_width,
+            config.action_bottleneck,
+            config.predictor_width,
+        )
+        self.predictor = Predictor(config)
+        self.pred_proj = Projector(
+            config.predictor_width, config.projector_width, config.latent_width
+        )
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Latents of frames.
+
+        Args:
+            pixels: ImageNet-normalized frames, (B, T, 3, size, size).
+
+        Returns:
+            z, (B, T, D).
+        """
+        cls: Tensor = self.encoder(pixels.flatten(end_dim=1))
+        z: Tensor = self.projector(cls.reshape(*pixels.shape[:2], -1))
+        return z
+
+    def predict(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """Predict the latent one model step after each given latent, looking back causally.
+
+        Args:
+            z: latents, (B, T, D), T at most `config.history`.
+            blocks: normalized actions taken from each latent, (B, T, K, A).
+
+        Returns:
+            z_hat, (B, T, D), where z_hat[:, t] predicts z[:, t + 1].
+        """
+        modulations = self.predictor.modulations(self._embed(blocks))
+        z_hat: Tensor = self.pred_proj(self.predictor(z, modulations, last_only=False))
+        return z_hat
+
+    def rollout(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """Imagine a future, each prediction feeding the next.
+
+        The window holds the last `history` latents; its positions restart at 0. Each action block
+        is embedded once, and only the newest token of the last layer is computed.
+
+        Args:
+            z: latent of a real frame, (B, D).
+            blocks: normalized actions to imagine, (B, T, K, A).
+
+        Returns:
+            z_hat, (B, T, D), where z_hat[:, t] is the latent after blocks[:, t].
+        """
+        modulations = self.predictor.modulations(self._embed(blocks))
+        known = z[:, None]
+        for t in range(blocks.shape[1]):
+            first = max(0, t + 1 - self.config.history)
+            window = [tuple(part[:, first : t + 1] for part in layer) for layer in modulations]
+            token = self.predictor(known[:, first:], window, last_only=True)
+            known = torch.cat([known, self.pred_proj(token)], dim=1)
+        return known[:, 1:]
+
+    def _embed(self, blocks: Tensor) -> Tensor:
+        embedded: Tensor = self.action_encoder(blocks.flatten(start_dim=2))
+        return embedded
+
+
+def new_model(config: ModelConfig, *, seed: int) -> LeWM:
+    """A model with weights drawn from `seed`; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LeWM(config)
