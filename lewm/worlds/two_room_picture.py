@@ -139,9 +139,14 @@ def _draw_chunk(
     half: int,
 ) -> None:
     num, size_px = frames.shape[:2]
-    columns, strength_x = _profile(positions[:, 0], radius, size_px, half)
-    rows, strength_y = _profile(positions[:, 1], radius, size_px, half)
-    strength = np.minimum(strength_y[:, :, None] * strength_x[:, None, :], np.float32(1))
+    columns, offset_x, nearest_x = _reach(positions[:, 0], size_px, half)
+    rows, offset_y, nearest_y = _reach(positions[:, 1], size_px, half)
+    # Operation by operation as in the reference, in float32: where dot and background share
+    # a level, its rounding decides between that level and the one below.
+    fall_off = np.float32(2.0 * radius**2)
+    strength = np.exp(-(offset_x[:, None, :] + offset_y[:, :, None]) / fall_off)
+    strength /= np.exp(-(nearest_x + nearest_y) / fall_off)[:, None, None]
+    strength = np.minimum(strength, np.float32(1))
     rest = 1 - strength
     # Indices of pixels in a flat list of pixels, (N, P, P).
     index = (np.arange(num)[:, None, None] * size_px + rows[:, :, None]) * size_px
@@ -154,17 +159,22 @@ def _draw_chunk(
     pixels[index] = patch
 
 
-def _profile(
-    position: NDArray[Any], radius: float, size_px: int, half: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Pixels that a dot reaches along one axis, (N, P), and its strength there, (N, P)."""
+def _reach(
+    position: NDArray[Any], size_px: int, half: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """What a dot reaches along one axis.
+
+    Returns:
+        indices of pixels (N, P), their squared distances (N, P) from the dot, and the squared
+        distance (N,) of the nearest pixel of the 224-pixel picture.
+    """
     if 2 * half + 1 >= size_px:
         index = np.broadcast_to(np.arange(size_px), (len(position), size_px))
     else:
         center = np.rint((position + 0.5) * (size_px / FULL_SIZE_PX) - 0.5).astype(np.int64)
         # Clipped indices repeat a border pixel with the same strength: harmless.
         index = np.clip(center[:, None] + np.arange(-half, half + 1), 0, size_px - 1)
-    offset = pixel_centers(size_px)[index] - position[:, None]
-    nearest = np.clip(np.rint(position), 0, FULL_SIZE_PX - 1) - position
-    exponent = (offset**2 - nearest[:, None] ** 2) / (-2.0 * radius**2)
-    return index, np.exp(np.maximum(exponent, -40.0), dtype=np.float32, casting="same_kind")
+    place = position.astype(np.float32)
+    offset = pixel_centers(size_px).astype(np.float32)[index] - place[:, None]
+    nearest = np.clip(np.rint(place), 0, FULL_SIZE_PX - 1) - place
+    return index, offset * offset, nearest * nearest
