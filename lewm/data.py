@@ -80,9 +80,11 @@ class ActionStats:
 
 def pixels_from_frames(frames: NDArray[np.uint8] | Tensor) -> Tensor:
     """uint8 (..., H, W, 3) to ImageNet-normalized float32 (..., 3, H, W)."""
-    pixels = torch.as_tensor(frames).to(torch.float32) / 255.0
-    normalized = (pixels - pixels.new_tensor(_IMAGENET_MEAN)) / pixels.new_tensor(_IMAGENET_STD)
-    return normalized.movedim(-1, -3).contiguous()
+    pixels = torch.as_tensor(frames).to(torch.float32)
+    std = 255.0 * pixels.new_tensor(_IMAGENET_STD)
+    pixels -= 255.0 * pixels.new_tensor(_IMAGENET_MEAN)
+    pixels /= std
+    return pixels.movedim(-1, -3)
 
 
 class MemorySource:

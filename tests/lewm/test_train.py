@@ -1,0 +1,198 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from lewm.config import TrainConfig, tiny
+from lewm.data import FileSource, MemorySource, Windows, pixels_from_frames, write_episodes
+from lewm.errors import LewmError
+from lewm.model import new_model
+from lewm.train import (
+    Progress,
+    TrainResult,
+    collapse_alarms,
+    learning_rate,
+    recalibrate_batchnorm,
+    train,
+)
+from tests.lewm.dots import SIZE, record
+
+CONFIG = TrainConfig(
+    seed=0,
+    batch_size=16,
+    num_updates=40,
+    schedule_updates=400,
+    warmup_updates=4,
+    learning_rate=1e-3,
+    weight_decay=1e-3,
+    clip_norm=1.0,
+    sigreg_weight=0.09,
+    num_projections=16,
+    calibration_batches=4,
+    log_every_updates=10,
+)
+MODEL = replace(tiny(image_size=SIZE), dropout=0.0)
+
+
+def run(seed: int = 0) -> TrainResult:
+    return train(MODEL, replace(CONFIG, seed=seed), MemorySource(record()))
+
+
+def test_training_lowers_the_loss_and_records_how():
+    seen: list[Progress] = []
+
+    result = train(MODEL, CONFIG, MemorySource(record()), progress=seen.append)
+
+    first, last = result.record["losses"][0], result.record["losses"][-1]
+    assert last["prediction"] + 0.09 * last["sigreg"] < first["prediction"] + 0.09 * first["sigreg"]
+    assert [entry.update for entry in seen] == [10, 20, 30, 40]
+    assert "prediction" in seen[0].line()
+    assert json.loads(json.dumps(result.record, allow_nan=False)) == result.record
+    assert result.record["train"] == CONFIG.to_json()
+    assert result.record["data"]["digest"] == MemorySource(record()).digest()
+    assert not result.model.training
+
+
+def test_the_same_seed_trains_the_same_model_and_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = run().model.state_dict()
+    assert torch.equal(torch.rand(1), expected)
+
+    again, other = run().model.state_dict(), run(seed=1).model.state_dict()
+
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["projector.net.0.weight"], other["projector.net.0.weight"])
+
+
+def test_the_learning_rate_warms_up_and_follows_the_longer_schedule():
+    config = replace(
+        CONFIG, learning_rate=5e-5, warmup_updates=100, num_updates=1000, schedule_updates=10_000
+    )
+    assert learning_rate(0, config) == 0.0
+    assert learning_rate(50, config) == pytest.approx(2.5e-5)
+    assert learning_rate(100, config) == pytest.approx(5e-5)
+    assert learning_rate(1000, config) == pytest.approx(4.90e-5, abs=5e-7)
+    assert learning_rate(10_000, config) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_stale_batch_statistics_are_replaced_by_plain_averages():
+    windows = Windows(MemorySource(record()), num_frames=4, block_size=5)
+    batches = [windows.gather(np.arange(first, first + 8)) for first in (0, 8)]
+    model = new_model(MODEL, seed=0)
+    norm = model.projector.net[1]
+    norm.running_var.fill_(1e-4)
+
+    recalibrate_batchnorm(model, batches)
+
+    with torch.no_grad():
+        inputs = [
+            model.projector.net[0](model.encoder(pixels.flatten(end_dim=1)))
+            for pixels, _ in batches
+        ]
+    expected = sum(x.var(dim=0) for x in inputs) / 2
+    assert torch.allclose(norm.running_var, expected, rtol=1e-3)
+    assert norm.momentum == 0.1
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    ("z", "regularizer", "alarm"),
+    [
+        (torch.zeros(8, 2, 3), 1.0, "variance"),
+        (torch.randn(64, 2, 3, generator=torch.Generator().manual_seed(0)) + 9, 1.0, "mean"),
+        (torch.randn(64, 2, 3, generator=torch.Generator().manual_seed(0)) + 9, 1.0, "same way"),
+        (torch.randn(8, 2, 3, generator=torch.Generator().manual_seed(0)), 3.2, "collapse value"),
+    ],
+)
+def test_a_collapse_raises_its_alarm(z, regularizer, alarm):
+    assert any(alarm in line for line in collapse_alarms(z, regularizer))
+
+
+def test_a_healthy_cloud_raises_no_alarm():
+    z = torch.randn(64, 4, 3, generator=torch.Generator().manual_seed(0))
+    assert collapse_alarms(z, 1.1) == ()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    wild = replace(CONFIG, learning_rate=1e30, warmup_updates=0, log_every_updates=1)
+    with pytest.raises(LewmError, match="loss is nan"):
+        train(MODEL, wild, MemorySource(record()))
+
+
+def test_too_few_windows_for_a_batch_are_refused():
+    with pytest.raises(LewmError, match="12 windows, a batch has 16"):
+        train(MODEL, CONFIG, MemorySource(record(episodes=2)))
+
+
+def test_a_window_holds_the_frames_and_the_dense_actions_between_them():
+    data = record()
+    windows = Windows(MemorySource(data), num_frames=4, block_size=5)
+    assert len(windows) == 6 * (20 - 15 + 1)
+
+    pixels, blocks = windows.gather(np.array([0, 8]))
+
+    expected = pixels_from_frames(data.frames[1, 2:18:5])
+    assert torch.equal(pixels[1], expected)
+    raw = windows.action_stats.restore(blocks[1]).reshape(15, 2)
+    assert np.allclose(raw.numpy(), data.actions[1, 2:17], atol=1e-6)
+
+
+def test_action_statistics_are_unbiased_and_per_raw_dimension():
+    data = record()
+    stats = Windows(MemorySource(data), num_frames=4, block_size=5).action_stats
+    flat = data.actions.reshape(-1, 2).astype(np.float64)
+    assert stats.mean == pytest.approx(tuple(flat.mean(axis=0)))
+    assert stats.std == pytest.approx(tuple(flat.std(axis=0, ddof=1)))
+
+
+def test_pixels_are_imagenet_normalized():
+    white = np.full((1, 2, 2, 3), 255, dtype=np.uint8)
+    pixels = pixels_from_frames(white)
+    assert pixels.shape == (1, 3, 2, 2)
+    expected = [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225]
+    assert pixels[0, :, 0, 0].tolist() == pytest.approx(expected)
+
+
+def test_windows_from_a_file_equal_windows_from_memory(tmp_path: Path):
+    data = record()
+    path = tmp_path / "episodes.h5"
+    write_episodes(path, data, columns={"state": data.states})
+    memory = Windows(MemorySource(data), num_frames=4, block_size=5)
+
+    with FileSource(path) as source:
+        from_file = Windows(source, num_frames=4, block_size=5)
+        indices = np.array([3, 35, 11])
+        for found, expected in zip(from_file.gather(indices), memory.gather(indices), strict=True):
+            assert torch.equal(found, expected)
+        assert from_file.action_stats == memory.action_stats
+        assert len(source.digest()) == 64
+    with h5py.File(path) as file:
+        assert np.isnan(file["action"][20]).all()
+        assert file["ep_len"][:].tolist() == [21] * 6
+        assert file["ep_offset"][:].tolist() == [21 * i for i in range(6)]
+
+
+def test_a_file_without_actions_is_refused(tmp_path: Path):
+    path = tmp_path / "episodes.h5"
+    with h5py.File(path, "w") as file:
+        file["pixels"] = np.zeros((2, 4, 4, 3), dtype=np.uint8)
+    with pytest.raises(LewmError, match=r"lacks the columns \['action'"):
+        FileSource(path)
+
+
+def test_a_file_that_is_not_hdf5_is_refused(tmp_path: Path):
+    path = tmp_path / "episodes.h5"
+    path.write_bytes(b"not at all")
+    with pytest.raises(LewmError, match="not a readable HDF5 file"):
+        FileSource(path)
+
+
+def test_episodes_shorter_than_a_window_are_refused():
+    with pytest.raises(LewmError, match="no episode is 15 env steps long"):
+        Windows(MemorySource(record(length=14)), num_frames=4, block_size=5)
