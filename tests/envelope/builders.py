@@ -9,7 +9,6 @@ import hashlib
 import random
 import struct
 import zlib
-from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal
 
@@ -17,8 +16,8 @@ from scipy.stats import beta
 
 from envelope.criteria import default_criteria
 from envelope.records import (
-    Calibration,
     CalibratedMonitor,
+    Calibration,
     Cell,
     Conventions,
     Criteria,
@@ -86,11 +85,12 @@ def share(value: float, episodes: int = NUM_CASES) -> Estimate:
 def measurement(
     path: str,
     found: Estimate | None,
+    condition: dict[str, Scalar] | None = None,
     *,
     unit: str = "1",
     p_holm: float | None = None,
     note: str = "",
-    **condition: Scalar,
+    **more: Scalar,
 ) -> Measurement:
     """A summary; `path` is `suite/quantity`."""
     suite, quantity = path.split("/")
@@ -98,7 +98,7 @@ def measurement(
         suite=suite,
         quantity=quantity,
         unit=unit,
-        condition=condition,
+        condition={**(condition or {}), **more},
         estimate=found,
         p_holm=p_holm,
         note=note,
@@ -234,18 +234,18 @@ def closed_loop(
     success = ARMS["model"] - drop
     p_holm = 1e-6 if drop > 0.15 else 0.7
     found = [
-        measurement("nuisance_shift/success", share(success), **condition),
+        measurement("nuisance_shift/success", share(success), condition),
         measurement(
             "nuisance_shift/success_drop",
             estimate(drop, half_width, interval="newcombe"),
+            condition,
             p_holm=p_holm,
-            **condition,
         ),
         *(
             measurement(
                 "nuisance_shift/closed_loop_alarm_rate",
                 share(alarm_rate if monitor == "surprise" else alarm_rate / 3),
-                **condition,
+                condition,
                 monitor=monitor,
             )
             for monitor in MONITORS
@@ -278,14 +278,14 @@ def nuisances() -> tuple[list[Cell], list[Measurement]]:
                 measurement(
                     "nuisance_shift/displacement",
                     estimate(moved, 0.1 * moved, episodes=NUM_EPISODES),
-                    **condition,
+                    condition,
                 )
             )
             summaries.extend(
                 measurement(
                     "nuisance_shift/alarm_rate",
                     share(alarms, NUM_EPISODES),
-                    **condition,
+                    condition,
                     monitor=monitor,
                 )
                 for monitor in MONITORS
@@ -342,18 +342,18 @@ def violations(criteria: Criteria) -> tuple[list[Cell], list[Measurement]]:
                 inside = {**condition, "monitor": monitor}
                 delay = estimate(7.0, 2.0, episodes=max(2, round(rate * NUM_EPISODES)))
                 summaries += [
-                    measurement("voe/detection", share(rate, NUM_EPISODES), **inside),
+                    measurement("voe/detection", share(rate, NUM_EPISODES), inside),
                     measurement(
                         "voe/auroc",
                         estimate(0.5 + 0.45 * rate, 0.04, episodes=NUM_EPISODES),
-                        **inside,
+                        inside,
                     ),
                     measurement(
                         "voe/delay",
                         delay if rate > 0.2 else None,
+                        inside,
                         unit="env_steps",
                         note="" if rate > 0.2 else "too few clips with an alarm",
-                        **inside,
                     ),
                 ]
     cells.append(cell("voe", "model", "alarm", 0.03, NUM_EPISODES, violation="none"))
@@ -538,13 +538,9 @@ def pictures(criteria: Criteria) -> list[Picture]:
 def measurements() -> Measurements:
     """Everything a standard run over the made-up model produced."""
     criteria = default_criteria()
-    parts: Iterable[tuple[list[Cell], list[Measurement]]] = (
-        planning(),
-        nuisances(),
-        violations(criteria),
-        drift(),
-    )
-    cells, summaries = map(list, zip(*parts, strict=True))
+    parts = (planning(), nuisances(), violations(criteria), drift())
+    cells = [one for found, _ in parts for one in found]
+    summaries = [one for _, found in parts for one in found]
     return Measurements(
         format="measurements/0.1",
         tool=Tool(
@@ -568,8 +564,8 @@ def measurements() -> Measurements:
         factors={},
         planner_scope=planner_scope(),
         model_state=model_state(),
-        cells=[one for part in cells for one in part],
-        summaries=[one for part in summaries for one in part],
+        cells=cells,
+        summaries=summaries,
         monitors=monitors(),
         suites=suite_texts(),
         pictures=pictures(criteria),
