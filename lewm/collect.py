@@ -5,16 +5,28 @@ Shapes in this module:
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lewm.episode_file import Compression, EpisodeWriter
 from lewm.episodes import Episodes
 from lewm.errors import LewmError
 from lewm.policies import NoisyExpert, Policy, RandomPolicy
 
-__all__ = ["Episodes", "NoisyExpert", "RandomPolicy", "collect", "episode_rng", "walk"]
+__all__ = [
+    "Episodes",
+    "NoisyExpert",
+    "RandomPolicy",
+    "collect",
+    "collect_to_file",
+    "episode_rng",
+    "walk",
+]
+
+_EPISODES_AT_ONCE = 16
 
 HELD_OUT_FIRST_EPISODE = 1_000_000_000
 """Episodes numbered from here on are for evaluation; no training collection reaches them."""
@@ -116,11 +128,53 @@ def collect(
     return Episodes(frames.reshape(*states.shape[:2], *frames.shape[1:]), actions, states)
 
 
-def provenance(world: Any, policy: Policy, *, length_env_steps: int, seed: int) -> dict[str, Any]:
-    """What a collection can be repeated from, as plain JSON."""
-    return {
+def collect_to_file(
+    path: Path,
+    world: Any,
+    policy: Policy,
+    *,
+    num_episodes: int,
+    length_env_steps: int,
+    seed: int,
+    first_episode: int = 0,
+    compression: Compression = "gzip",
+) -> None:
+    """Collect episodes into an HDF5 file, a few at a time, in little memory.
+
+    The file holds the episodes that `collect` would return with the same arguments, the
+    world's factors as `variation.*` columns, and what it takes to collect them again.
+
+    Args:
+        path: the file to make; it must not exist.
+        world: where to act; it also has `scope()` and `factors`.
+        policy: what to do.
+        num_episodes: E.
+        length_env_steps: T.
+        seed: of the whole collection, 0 or more.
+        first_episode: number of the first episode.
+        compression: see `EpisodeWriter`.
+
+    Raises:
+        LewmError: as for `collect` and `EpisodeWriter`.
+    """
+    origin = {
         **world.scope(),
         **policy.settings(),
+        "first_episode": first_episode,
         "length_env_steps": length_env_steps,
+        "num_episodes": num_episodes,
         "seed": seed,
     }
+    with EpisodeWriter(
+        path, variation=world.factors, provenance=origin, compression=compression
+    ) as writer:
+        for start in range(0, num_episodes, _EPISODES_AT_ONCE):
+            part = collect(
+                world,
+                policy,
+                num_episodes=min(_EPISODES_AT_ONCE, num_episodes - start),
+                length_env_steps=length_env_steps,
+                seed=seed,
+                first_episode=first_episode + start,
+            )
+            writer.append(part)
