@@ -1,0 +1,158 @@
+"""Bootstrap over episodes, seeded and batched.
+
+Shapes in this module:
+    E  episodes (cases, clips)      B  resamples
+
+Episodes are drawn with replacement, whole: what belongs to one episode stays together. The
+interval is the percentile interval, widened for small samples as a t interval is wider than a
+normal one (the "expanded" percentile interval of Hesterberg, The American Statistician 69 (2015)
+371-386, section 4.3). Percentile: Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from envelope.records import Estimate
+from perturbations.stats import CONFIDENCE, clopper_pearson
+
+NUM_RESAMPLES = 2_000
+MIN_EPISODES = 10
+"""Fewer episodes have no bootstrap interval worth the name; the estimate is then left out."""
+_RARE = 5.0
+
+
+def mean_share(shares: ArrayLike, *, seed: int) -> Estimate:
+    """Mean of one share per episode, each in [0, 1], such as success over planner streams.
+
+    Where successes or failures are rare (fewer than five episodes' worth) resampling cannot see
+    the other side: the interval is then Clopper and Pearson's, with a mean as a fraction of a
+    success.
+    """
+    values = _episodes(shares)
+    if values.min() < 0 or values.max() > 1:
+        raise ValueError(f"shares lie in [0, 1], got {values.min()} to {values.max()}")
+    total = float(values.sum())
+    if min(total, len(values) - total) < _RARE or len(values) < MIN_EPISODES:
+        return clopper_pearson(total, len(values))
+    return _estimate(
+        total / len(values), values[_draws(seed, len(values))].mean(axis=1), seed, len(values)
+    )
+
+
+def ratio_of_sums(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate | None:
+    """Sum of `over` divided by the sum of `under`, episodes kept together, (E,) each.
+
+    None with fewer than `MIN_EPISODES` episodes, or when `under` can sum to zero in a resample.
+    """
+    top, bottom = _pair(over, under)
+    if len(top) < MIN_EPISODES:
+        return None
+    drawn = _draws(seed, len(top))
+    below = bottom[drawn].sum(axis=1)
+    if (below <= 0).any() or bottom.sum() <= 0:
+        return None
+    return _estimate(
+        float(top.sum() / bottom.sum()), top[drawn].sum(axis=1) / below, seed, len(top)
+    )
+
+
+def median_ratio(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate | None:
+    """Median of `over` divided by the median of `under`, episodes kept together, (E,) each.
+
+    None under the conditions of `ratio_of_sums`.
+    """
+    top, bottom = _pair(over, under)
+    if len(top) < MIN_EPISODES:
+        return None
+    drawn = _draws(seed, len(top))
+    below = np.median(bottom[drawn], axis=1)
+    if (below <= 0).any() or np.median(bottom) <= 0:
+        return None
+    value = float(np.median(top) / np.median(bottom))
+    return _estimate(value, np.median(top[drawn], axis=1) / below, seed, len(top))
+
+
+def median(values: ArrayLike, *, seed: int) -> Estimate | None:
+    """Median over episodes, (E,); None with fewer than `MIN_EPISODES`."""
+    array = _episodes(values)
+    if len(array) < MIN_EPISODES:
+        return None
+    drawn = np.median(array[_draws(seed, len(array))], axis=1)
+    return _estimate(float(np.median(array)), drawn, seed, len(array))
+
+
+def auroc(unlawful: ArrayLike, lawful: ArrayLike, *, seed: int) -> Estimate | None:
+    """Chance that an unlawful clip scores above a lawful one, ties counting one half.
+
+    Args:
+        unlawful: scores, (E,).
+        lawful: scores of the twins, (E,); a clip and its twin are drawn together.
+        seed: of the resamples.
+
+    Source: Mann and Whitney, Annals of Mathematical Statistics 18 (1947) 50-60.
+    None with fewer than `MIN_EPISODES` clips.
+    """
+    high, low = _pair(unlawful, lawful)
+    num = len(high)
+    if num < MIN_EPISODES:
+        return None
+    wins = (high[:, None] > low[None, :]) + 0.5 * (high[:, None] == low[None, :])
+    counts = _counts(seed, num)
+    drawn = ((counts @ wins) * counts).sum(axis=1) / num**2
+    return _estimate(float(wins.mean()), drawn, seed, num)
+
+
+def _estimate(value: float, resampled: NDArray[np.float64], seed: int, episodes: int) -> Estimate:
+    tail = _expanded_tail(episodes)
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Estimate(
+        value=value,
+        low=min(value, float(low)),
+        high=max(value, float(high)),
+        episodes=episodes,
+        interval="bootstrap",
+        seed=seed,
+    )
+
+
+def _expanded_tail(episodes: int) -> float:
+    t = special.stdtrit(episodes - 1, (1 - CONFIDENCE) / 2)
+    return float(special.ndtr(math.sqrt(episodes / (episodes - 1)) * t))
+
+
+@lru_cache(maxsize=16)
+def _draws(seed: int, episodes: int) -> NDArray[np.int64]:
+    """Indices of the resamples, (B, E); the same for every quantity over E episodes."""
+    rng = np.random.default_rng([seed, episodes])
+    drawn = rng.integers(episodes, size=(NUM_RESAMPLES, episodes))
+    drawn.flags.writeable = False
+    return drawn
+
+
+@lru_cache(maxsize=16)
+def _counts(seed: int, episodes: int) -> NDArray[np.float64]:
+    """How often each resample holds each episode, (B, E)."""
+    counts = np.zeros((NUM_RESAMPLES, episodes))
+    np.add.at(counts, (np.arange(NUM_RESAMPLES)[:, None], _draws(seed, episodes)), 1.0)
+    counts.flags.writeable = False
+    return counts
+
+
+def _episodes(values: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or len(array) < 2:
+        raise ValueError(f"one number for each of at least 2 episodes, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError("a number is not finite")
+    return array
+
+
+def _pair(one: ArrayLike, other: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first, second = _episodes(one), _episodes(other)
+    if len(first) != len(second):
+        raise ValueError(f"numbers of the same episodes, got {len(first)} and {len(second)}")
+    return first, second

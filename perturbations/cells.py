@@ -1,0 +1,195 @@
+"""The unit of work: one condition on one set of cases, addressed by the digest of its inputs.
+
+A finished cell is one file. A run that was killed reads its finished cells back and runs the
+rest; a cell that raised is recorded as crashed and runs again next time.
+"""
+
+import json
+import logging
+import math
+import os
+import re
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from envelope.records import Cell, Scalar
+from perturbations.seeding import digest_json
+
+Column = list[float | int | bool | str | None]
+Rows = dict[str, Column]
+_FORMAT = "cell/0.1"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CellKey:
+    """Everything that decides the rows of a cell, and nothing else."""
+
+    suite: str
+    arm: str
+    condition: Mapping[str, Scalar]
+    cases: str
+    """Digest of the cases, episodes or clips."""
+    seed: int
+    streams: tuple[int, ...] = ()
+    """Planner streams that the cell uses."""
+    identity: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what was measured with: model, world, planner, evaluator. Only those that the
+    rows depend on, so that a changed planner leaves open-loop cells as they are."""
+
+    @property
+    def id(self) -> str:
+        """sha256 over all fields."""
+        return digest_json(
+            {
+                "suite": self.suite,
+                "arm": self.arm,
+                "condition": dict(self.condition),
+                "cases": self.cases,
+                "seed": self.seed,
+                "streams": list(self.streams),
+                "identity": dict(self.identity),
+            }
+        )
+
+
+class CellStore:
+    """Finished cells in a folder, one JSON file each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, cell_id: str) -> tuple[Cell, float] | None:
+        """A finished cell and the seconds it first took; None when there is none to be read."""
+        try:
+            data = json.loads(self._path(cell_id).read_bytes())
+            cell, seconds = Cell.model_validate(data["cell"]), float(data["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):  # ValidationError is a ValueError
+            return None
+        whole = data.get("format") == _FORMAT and cell.id == cell_id and cell.status == "done"
+        return (cell, seconds) if whole else None
+
+    def save(self, cell: Cell, seconds: float) -> None:
+        """Write a finished cell so that a reader finds all of it or nothing."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(
+            {"format": _FORMAT, "seconds": seconds, "cell": cell.model_dump(mode="json")},
+            allow_nan=False,
+        )
+        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self._path(cell.id))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _path(self, cell_id: str) -> Path:
+        return self.folder / f"{cell_id}.json"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One cell that came to its end."""
+
+    cell: Cell
+    seconds: float
+    reused: bool
+
+
+class Runner:
+    """Runs cells in this process, reusing those in the store.
+
+    `seconds` (by suite; reused cells at their first cost), `reused_cells` and `run_cells` are
+    kept apart from the rows: rows are the same on every run, wall times are not.
+    """
+
+    def __init__(
+        self,
+        store: CellStore | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.store = store
+        self.progress = progress
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.reused_cells = 0
+        self.run_cells = 0
+
+    def run(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Cell:
+        """Rows of one cell: read back, or made by `fn`.
+
+        An exception in `fn`, or a number that is not finite, gives a crashed cell. An interrupt
+        is no crash and passes through.
+        """
+        found = self.store.load(key.id) if self.store else None
+        if found is not None:
+            cell, seconds = found
+            self.reused_cells += 1
+        else:
+            started = time.perf_counter()
+            cell = self._attempt(key, fn)
+            seconds = time.perf_counter() - started
+            self.run_cells += 1
+            if self.store and cell.status == "done":
+                self.store.save(cell, seconds)
+        self.seconds[key.suite] += seconds
+        if self.progress:
+            self.progress(Progress(cell, seconds, reused=found is not None))
+        return cell
+
+    def _attempt(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Cell:
+        try:
+            return _cell(key, rows=_plain_rows(fn()))
+        except ValidationError as error:
+            return _cell(key, error=f"rows do not fit a cell: {error.errors()[0]['msg']}")
+        except Exception as error:
+            _log.warning("a cell of %s crashed", key.suite, exc_info=True)
+            return _cell(key, error=_message(error))
+
+
+def _cell(key: CellKey, *, rows: Rows | None = None, error: str = "") -> Cell:
+    return Cell(
+        id=key.id,
+        suite=key.suite,
+        arm=key.arm,
+        condition=dict(key.condition),
+        cases=key.cases,
+        status="crashed" if rows is None else "done",
+        rows=rows or {},
+        error=error,
+    )
+
+
+def _plain_rows(rows: Mapping[str, Sequence[Any]]) -> Rows:
+    return {name: [_plain(item, name, i) for i, item in enumerate(c)] for name, c in rows.items()}
+
+
+def _plain(item: Any, column: str, index: int) -> float | int | bool | str | None:
+    if isinstance(item, np.generic):
+        item = item.item()
+    if item is not None and not isinstance(item, (bool, int, float, str)):
+        raise TypeError(f"column {column} holds a {type(item).__name__} at row {index}")
+    if isinstance(item, float):
+        if not math.isfinite(item):
+            raise ValueError(f"column {column} holds {item} at row {index}: not a finite number")
+        # Beyond seven digits a float32 has nothing to say, and files grow threefold.
+        return float(f"{item:.7g}")
+    return item
+
+
+def _message(error: Exception) -> str:
+    """What was raised, on one line, without the folders of this machine."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = re.sub(r"(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\":,]+)+[/\\]", ".../", text)
+    return text if len(text) <= 500 else text[:497] + "..."
