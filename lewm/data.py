@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import h5py
 import numpy as np
@@ -112,10 +112,9 @@ class MemorySource:
 
 
 class FileSource:
-    """Windows from an HDF5 file: one data set per column, episodes one after another.
+    """Windows from an HDF5 file in the layout of `lewm.episode_file`, frames read as needed.
 
-    Columns: `pixels` uint8 (N, H, W, 3) in chunks of one row, `action` (N, A) with NaN in the last
-    row of each episode, `ep_len`, `ep_offset`. This is the field's layout; rows count frames.
+    Rows count frames, so an episode of `ep_len` rows has one action fewer.
     """
 
     def __init__(self, path: Path) -> None:
@@ -131,7 +130,7 @@ class FileSource:
             self._file.close()
             raise LewmError(
                 f"{path} lacks the columns {sorted(missing)}",
-                next_step="write it with `write_episodes`, or rename its columns",
+                next_step="write it with `lewm collect`, or rename its columns",
             )
         self._path = path
         self._offsets: NDArray[np.int64] = self._file["ep_offset"][:].astype(np.int64)
@@ -162,38 +161,6 @@ class FileSource:
     def digest(self) -> str:
         with self._path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_episodes(
-    path: Path, episodes: EpisodeArrays, *, columns: dict[str, NDArray[Any]] | None = None
-) -> None:
-    """Write episodes as `FileSource` reads them.
-
-    Args:
-        path: the file to write.
-        episodes: what to write.
-        columns: further columns, each (E, T + 1, ...), such as the states.
-    """
-    frames, actions = episodes.frames, episodes.actions
-    num_episodes, num_frames = frames.shape[:2]
-    last = np.full((num_episodes, 1, actions.shape[2]), np.nan, dtype=np.float32)
-    rows = {"action": np.concatenate([actions, last], axis=1), **(columns or {})}
-    with h5py.File(path, "w") as file:
-        pixels = file.create_dataset(
-            "pixels",
-            shape=(num_episodes * num_frames, *frames.shape[2:]),
-            dtype=np.uint8,
-            chunks=(1, *frames.shape[2:]),
-            compression="lzf",
-        )
-        for episode in range(num_episodes):
-            pixels[episode * num_frames : (episode + 1) * num_frames] = frames[episode]
-        for name, values in rows.items():
-            file[name] = values.reshape(num_episodes * num_frames, *values.shape[2:])
-        file["ep_len"] = np.full(num_episodes, num_frames, dtype=np.int32)
-        file["ep_offset"] = np.arange(num_episodes, dtype=np.int64) * num_frames
-        file["episode_idx"] = np.repeat(np.arange(num_episodes, dtype=np.int32), num_frames)
-        file["step_idx"] = np.tile(np.arange(num_frames, dtype=np.int32), num_episodes)
 
 
 class Windows:

@@ -1,7 +1,5 @@
 """A world for tests of the model side: a bright square on black that moves as told."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,17 +7,11 @@ from numpy.typing import NDArray
 from lewm.adapter import AuditableModel
 from lewm.config import PlanConfig, tiny
 from lewm.data import ActionStats
+from lewm.episodes import Episodes
 from lewm.model import new_model
 
 SIZE = 16
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Recorded:
-    frames: NDArray[np.uint8]
-    actions: NDArray[np.float32]
-    states: NDArray[np.float64]
 
 
 class DotWorld:
@@ -46,7 +38,7 @@ class DotWorld:
         return np.linalg.norm(states - goals, axis=-1)
 
 
-def record(*, episodes: int = 6, length: int = 20, seed: int = 0) -> Recorded:
+def record(*, episodes: int = 6, length: int = 20, seed: int = 0) -> Episodes:
     """Random walks."""
     world, rng = DotWorld(), np.random.default_rng(seed)
     states = np.empty((episodes, length + 1, 2))
@@ -55,7 +47,7 @@ def record(*, episodes: int = 6, length: int = 20, seed: int = 0) -> Recorded:
     for t in range(length):
         states[:, t + 1] = world.step(states[:, t], actions[:, t])
     frames = world.render(states.reshape(-1, 2)).reshape(episodes, length + 1, SIZE, SIZE, 3)
-    return Recorded(frames, actions, states)
+    return Episodes(frames, actions, states)
 
 
 def awake_model(*, seed: int = 0) -> AuditableModel:
