@@ -8,7 +8,7 @@ spelling only.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,7 +57,7 @@ class Verified:
     subjects: tuple[Subject, ...]
     keys: tuple[PublicKey, ...]
     """The distinct trusted keys that signed it."""
-    payload: bytes
+    payload: bytes = field(repr=False)
     name: str
     """What the file is called in messages."""
 
@@ -225,10 +225,10 @@ def _read_statement(
     payload: bytes, predicate_type: str, name: str
 ) -> tuple[dict[str, Any], tuple[Subject, ...]]:
     statement = load(payload, f"payload of {name}")
-    for field, expected in (("_type", STATEMENT_TYPE), ("predicateType", predicate_type)):
-        found = text_in(statement, field, name)
+    for member, expected in (("_type", STATEMENT_TYPE), ("predicateType", predicate_type)):
+        found = text_in(statement, member, name)
         if found != expected:
-            refuse(name, f"its {field} is {ascii(found)[:100]}, expected {expected}")
+            refuse(name, f"its {member} is {ascii(found)[:100]}, expected {expected}")
     if not isinstance(statement.get("predicate"), dict):
         refuse(name, "its predicate is not an object")
     subjects = list_in(statement, "subject", name)
