@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from lewm.config import TrainConfig, tiny
-from lewm.data import FileSource, MemorySource, Windows, pixels_from_frames
+from lewm.data import MemorySource, Windows, pixels_from_frames
 from lewm.episode_file import EpisodeWriter
 from lewm.errors import LewmError
+from lewm.file_source import FileSource
 from lewm.model import new_model
 from lewm.train import (
     Progress,
