@@ -1,0 +1,104 @@
+"""The five files of a measured model: where they are, how they are written and read."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from envelope.errors import BadFile
+from envelope.records import Envelope, Measurements, Record
+from envelope.strict import load_json, parse_record
+
+R = TypeVar("R", bound=Record)
+MAX_MEASUREMENTS_BYTES = 2**28
+
+
+class Folder(NamedTuple):
+    """`<stem>.envelope/` beside a model: what `measure` leaves, by name."""
+
+    path: Path
+
+    @property
+    def measurements(self) -> Path:
+        return self.path / "measurements.json"
+
+    @property
+    def envelope(self) -> Path:
+        return self.path / "envelope.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def attestation(self) -> Path:
+        return self.path / "attestation.json"
+
+    @property
+    def deploy(self) -> Path:
+        return self.path / "deploy.yaml"
+
+    @property
+    def cells(self) -> Path:
+        """Finished cells, so that a run that was killed goes on where it stopped."""
+        return self.path / ".cells"
+
+    def read_measurements(self) -> Measurements:
+        return read_record(self.measurements, Measurements, max_bytes=MAX_MEASUREMENTS_BYTES)
+
+    def read_envelope(self) -> Envelope:
+        return read_record(self.envelope, Envelope)
+
+
+def read_bytes(path: Path, *, next_step: str) -> bytes:
+    """The whole file.
+
+    Raises:
+        BadFile: it is not there or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror}", next_step=next_step) from None
+
+
+def read_record(path: Path, model: type[R], *, max_bytes: int | None = None) -> R:
+    """A record from a JSON file, by the strict loader.
+
+    Raises:
+        BadFile: it is missing, malformed, or not such a record.
+    """
+    data = read_bytes(path, next_step="run `envelope measure` first, or check the path")
+    limit = {} if max_bytes is None else {"max_bytes": max_bytes}
+    return parse_record(model, load_json(data, str(path), **limit), str(path))
+
+
+def write_record(path: Path, record: Record) -> None:
+    """One record as JSON with sorted keys, whole or not at all."""
+    content = record.model_dump(mode="json")
+    write_whole(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file in one step, so that a killed command leaves the old one or the new one.
+
+    Raises:
+        BadFile: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise BadFile(
+            f"{path} cannot be written: {error.strerror}",
+            next_step="choose another folder with --out",
+        ) from None

@@ -1,0 +1,49 @@
+"""`envelope sign`: vouch for a record, its measurements and its report."""
+
+from pathlib import Path
+
+import click
+
+from envelope.cli.files import Folder, read_bytes, write_whole
+from envelope.records import Envelope
+
+
+@click.command("sign")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--sign-key", type=click.Path(path_type=Path), required=True, help="Private key.")
+@click.option(
+    "--passphrase-env", metavar="VARIABLE", help="Name of the variable that holds the passphrase."
+)
+def command(folder: Path, sign_key: Path, passphrase_env: str | None) -> None:
+    """Write FOLDER/attestation.json over the envelope, measurements and report in FOLDER.
+
+    \b
+    Example:
+        envelope sign ckpt.envelope --sign-key lab.key
+
+    Exit status: 0 signed, 2 not.
+    """
+    files = Folder(folder)
+    sign(files, files.read_envelope(), sign_key, passphrase_env=passphrase_env)
+    click.echo(f"signed: {files.attestation}")
+
+
+def sign(
+    files: Folder, envelope: Envelope, sign_key: Path, *, passphrase_env: str | None = None
+) -> None:
+    """Sign what lies in the folder now.
+
+    Subjects: each file of the checkpoint, its tensors, the measurements and the report.
+    """
+    from envelope.attestation import TENSOR_DIGEST, Subject, make
+    from envelope.digest import bytes_sha256
+    from envelope.keyfiles import read_private_key
+
+    key = read_private_key(sign_key, passphrase_env=passphrase_env)
+    state = envelope.model_state
+    subjects = [Subject(file.path, {"sha256": file.sha256}) for file in state.files]
+    subjects.append(Subject(f"{state.files[0].path}#tensors", {TENSOR_DIGEST: state.tensor_digest}))
+    for path in (files.measurements, files.report):
+        data = read_bytes(path, next_step="run `envelope report` first")
+        subjects.append(Subject(path.name, {"sha256": bytes_sha256(data)}))
+    write_whole(files.attestation, make(envelope.model_dump(mode="json"), subjects, key))
