@@ -52,12 +52,20 @@ def decode(data: bytes, name: str, max_bytes: int) -> str:
     return text
 
 
-def integer(digits: str) -> int:
-    """Read an integer that every reader holds exactly. Raises `Refused` beyond that."""
-    if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
-        problem = f"{short(digits)} is beyond {MAX_INTEGER}, the largest integer every reader holds"
-        raise Refused(problem, digits)
-    return int(digits)
+def integer(digits: str) -> int | float:
+    """Read a number written without fraction or power.
+
+    RFC 8785 writes a large float so (1e20 as 100000000000000000000); that one spelling is read back
+    as the float it was, never as an integer. Raises `Refused` for any other large integer.
+    """
+    if len(digits) <= 17 and abs(int(digits)) <= MAX_INTEGER:
+        return int(digits)
+    import rfc8785
+
+    if len(digits) <= 22 and rfc8785.dumps(float(digits)) == digits.encode():
+        return float(digits)
+    problem = f"{short(digits)} is beyond {MAX_INTEGER}, the largest integer every reader holds"
+    raise Refused(problem, digits)
 
 
 def finite(digits: str) -> float:
