@@ -1,0 +1,235 @@
+"""The five fields as a table: what is admitted, what rests on it, what a change does."""
+
+from collections.abc import Mapping, Sequence
+
+from envelope.records import Envelope, NuisanceScope, Range, Trigger
+from reports.html import Html, Node, group, joined, tag
+from reports.parts import details, digest, section, table
+from reports.view import View, below
+from reports.words import amount, count, number, scalar, short, size, with_interval
+
+_MANY = 5
+
+Row = tuple[str, Node]
+"""A dotted path and its recorded value."""
+
+
+def fields(view: View) -> Html:
+    """The section on the five fields and their triggers."""
+    record = view.envelope
+    groups: list[tuple[str, list[Row]]] = [
+        ("Input scope", _input_rows(record)),
+        ("Planner scope", _planner_rows(record)),
+        ("Model state", _model_rows(record)),
+        ("Monitors", _monitor_rows(record)),
+    ]
+    return section(
+        "scope",
+        "1",
+        "The five fields",
+        "The conditions this record speaks about. A deployment is inside when every field is; "
+        "what is not listed here was not measured.",
+        [_fields_table(title, rows, view) for title, rows in groups],
+        tag("h3", "Revalidation triggers", id="triggers"),
+        _triggers(view),
+    )
+
+
+def _fields_table(title: str, rows: Sequence[Row], view: View) -> Html:
+    heads = ["field", "recorded value or admitted range", "what rests on it", "on a change"]
+    body = [
+        (
+            tag("code", path.partition(".")[2] or path),
+            value,
+            _resting(path, view),
+            _lapse(path, view),
+        )
+        for path, value in rows
+    ]
+    return table(title, heads, body, class_="fields")
+
+
+def _resting(path: str, view: View) -> Node:
+    claims = view.claims_on(path)
+    total = len(view.envelope.claims)
+    links = view.claim_links([claim.id for claim in claims])
+    if len(claims) <= _MANY:
+        return links
+    words = f"all {total} claims" if len(claims) == total else f"{len(claims)} of {total} claims"
+    return details(words, tag("p", links))
+
+
+def _lapse(path: str, view: View) -> Node:
+    rules = {
+        (t.comparison.replace("_", " "), t.meanwhile.replace("_", " ")): None
+        for t in view.envelope.revalidation_triggers
+        if below(path, t.field) or below(t.field, path)
+    }
+    if not rules:
+        return tag("span", "no trigger", class_="none")
+    return joined([group(f"{rule} → ", tag("b", meanwhile)) for rule, meanwhile in rules], "; ")
+
+
+def _input_rows(record: Envelope) -> list[Row]:
+    scope = record.input_scope
+    rows: list[Row] = [
+        ("input_scope.world", scope.world),
+        ("input_scope.observation.size_px", f"{scope.observation.size_px} px"),
+        (
+            "input_scope.observation.env_steps_per_frame",
+            count(scope.observation.env_steps_per_frame, "env step") + " per frame",
+        ),
+        ("input_scope.factors", _factors(scope.factors)),
+    ]
+    for name, nuisance in scope.nuisance.items():
+        rows.append((f"input_scope.nuisance.{name}", _nuisance(nuisance)))
+    joint = "a joint cell held" if scope.joint else "one nuisance off nominal at a time"
+    return [*rows, ("input_scope.joint", joint)]
+
+
+def _factors(factors: Mapping[str, object]) -> Node:
+    if not factors:
+        return "the world's defaults"
+    return joined(
+        [group(tag("code", name), " = ", _factor(value)) for name, value in factors.items()]
+    )
+
+
+def _factor(value: object) -> str:
+    if isinstance(value, list):
+        return "(" + ", ".join(short(float(part)) for part in value) + ")"
+    return scalar(value) if isinstance(value, (float, int)) else str(value)
+
+
+def _nuisance(scope: NuisanceScope) -> Html:
+    admitted = range_words(scope.admitted, scope.unit, scope.nominal)
+    measured = range_words(scope.measured, scope.unit, scope.nominal)
+    frames = " and ".join(scope.frames) + " frame" if scope.frames else "not in closed loop"
+    return group(
+        "admitted ",
+        tag("b", admitted),
+        tag("span", f"measured {measured}, {frames}", class_="beside"),
+    )
+
+
+def range_words(values: Range, unit: str, nominal: float) -> str:
+    """A range with its unit; a point is called by name."""
+    if values.low == values.high:
+        words = amount(values.low, unit)
+        return f"nominal alone ({words})" if values.low == nominal else f"{words} alone"
+    return f"{short(values.low)} to {amount(values.high, unit)}"
+
+
+def _planner_rows(record: Envelope) -> list[Row]:
+    scope = record.planner_scope
+    rows: list[Row] = []
+    for name, value in scope.model_dump(exclude={"conventions", "admitted"}).items():
+        admitted = scope.admitted.get(name)
+        words: Node = scalar(value)
+        if admitted is not None:
+            words = group(
+                "admitted ",
+                tag("b", f"{short(admitted.low)} to {short(admitted.high)}"),
+                tag("span", f"nominal {scalar(value)}", class_="beside"),
+            )
+        rows.append((f"planner_scope.{name}", words))
+    known = set(scope.model_dump())
+    for name, values in scope.admitted.items():
+        if name not in known:
+            words = group("admitted ", tag("b", f"{short(values.low)} to {short(values.high)}"))
+            rows.append((f"planner_scope.admitted.{name}", words))
+    for name, value in scope.conventions.model_dump().items():
+        rows.append((f"planner_scope.conventions.{name}", scalar(value)))
+    return rows
+
+
+def _model_rows(record: Envelope) -> list[Row]:
+    state = record.model_state
+    files = [
+        tag("li", tag("code", f.path), f", {size(f.size_bytes)}, sha256 ", digest(f.sha256))
+        for f in state.files
+    ]
+    groups = [tag("li", name, " ", digest(value)) for name, value in state.groups.items()]
+    training = [group(tag("code", k), " = ", scalar(v)) for k, v in state.training.items()]
+    tuning: Node = "none: the model as trained"
+    if state.tuning:
+        tuning = tag("ol", [tag("li", step) for step in state.tuning])
+    return [
+        ("model_state.files", tag("ul", files) if files else "none"),
+        ("model_state.tensor_digest", digest(state.tensor_digest)),
+        ("model_state.groups", tag("ul", groups) if groups else "none"),
+        ("model_state.config_digest", digest(state.config_digest)),
+        ("model_state.adapter", state.adapter),
+        ("model_state.num_parameters", scalar(state.num_parameters)),
+        ("model_state.tuning", tuning),
+        ("model_state.training", joined(training) if training else "no training record"),
+    ]
+
+
+def _monitor_rows(record: Envelope) -> list[Row]:
+    rows: list[Row] = []
+    for monitor in record.monitors:
+        calibration = monitor.calibration
+        measured = with_interval(monitor.measured_false_alarms, 3)
+        rows.append(
+            (
+                f"monitors.{monitor.name}",
+                group(
+                    tag("span", monitor.statistic, class_="beside"),
+                    "alarm above ",
+                    tag("b", number(monitor.threshold, 4)),
+                    f"; stated false alarms {short(monitor.false_alarms_per_episode)} per episode, "
+                    f"measured {measured}; {calibration.method.replace('_', ' ')} over "
+                    f"{count(calibration.episodes, 'episode')} of "
+                    f"{count(calibration.model_steps_per_episode, 'model step')}; positive "
+                    f"control {'caught' if monitor.positive_control else 'missing'}",
+                    tag(
+                        "span",
+                        "calibration episodes ",
+                        digest(calibration.episodes_digest),
+                        class_="beside",
+                    ),
+                ),
+            )
+        )
+    return rows or [("monitors", "none: nothing raises an alarm")]
+
+
+def _triggers(view: View) -> Html:
+    triggers = view.envelope.revalidation_triggers
+    if not triggers:
+        return tag("p", "This record names no trigger. Only time ends it.", class_="notice")
+    heads = [
+        "field",
+        "lapses unless",
+        "claims that lapse",
+        "brings in",
+        "measure again",
+        "accepted when",
+        "meanwhile",
+        "reason",
+    ]
+    rows = [
+        (
+            tag("code", t.field),
+            t.comparison.replace("_", " "),
+            _lapsing(t, view),
+            view.claim_links(t.brings_in),
+            ", ".join(t.suites) or "–",
+            t.acceptance,
+            tag("b", t.meanwhile.replace("_", " ")),
+            t.reason,
+        )
+        for t in triggers
+    ]
+    return table("What ends reliance until it is measured again", heads, rows, class_="wide")
+
+
+def _lapsing(trigger: Trigger, view: View) -> Node:
+    links = view.claim_links(trigger.claims)
+    total = len(view.envelope.claims)
+    if len(trigger.claims) <= _MANY:
+        return links
+    known = {claim.id for claim in view.envelope.claims}
+    words = "all claims" if set(trigger.claims) == known else f"{len(trigger.claims)} of {total}"
+    return details(words, tag("p", links))

@@ -1,0 +1,289 @@
+"""The first screen: verdicts, blind spots, what would end validity, what this page does not say."""
+
+from collections.abc import Sequence
+
+from envelope.records import Claim, Envelope, Monitor, Verdict
+from reports.html import Html, Node, group, joined, tag
+from reports.svg import WIDTH, Scale
+from reports.view import View, claim_anchor
+from reports.words import (
+    FAMILY_WORDS,
+    OUTCOME_WORDS,
+    VERDICTS,
+    count,
+    mark,
+    moment,
+)
+
+_ASSURANCE = {
+    "self_attested": "self-attested: measured by those who publish it",
+    "third_party": "measured by a third party",
+    "reproduced": "reproduced: measured twice, independently",
+}
+
+
+def header(view: View) -> Html:
+    """What was measured, when, and until when the record speaks."""
+    record = view.envelope
+    world = record.input_scope.world
+    facts: list[tuple[str, Node]] = [
+        ("measured", moment(record.measured_at)),
+        ("valid until", moment(record.valid_until)),
+        ("world", tag("b", world)),
+        ("planner", tag("b", planner_words(record))),
+        ("model", tag("code", record.model_state.tensor_digest[:12])),
+        ("profile", tag("b", record.profile)),
+        ("assurance", _ASSURANCE[record.assurance]),
+    ]
+    return tag(
+        "header",
+        tag("p", "Validity envelope", class_="kicker"),
+        tag("h1", "What was measured of this world model, and where that ends"),
+        tag(
+            "dl",
+            [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts],
+            class_="facts",
+        ),
+        id="top",
+    )
+
+
+def planner_words(record: Envelope) -> str:
+    """The planner in one phrase."""
+    p = record.planner_scope
+    return f"{p.algorithm} {p.num_samples}\u2009×\u2009{p.iterations}, horizon {p.horizon}"
+
+
+def verdicts(view: View) -> Html:
+    """Counts, a sentence, and every claim with shape, colour and word."""
+    claims = view.envelope.claims
+    return tag(
+        "section",
+        tag("h2", "Verdicts", class_="unseen"),
+        tag("div", [_tally(claims, verdict) for verdict in VERDICTS], class_="tallies"),
+        _proportions(claims),
+        tag("p", _sentence(claims), class_="sentence"),
+        _chips(view),
+        tag(
+            "p",
+            "A failing ",
+            tag("b", "bound"),
+            " is a limit on record (a blind spot, a nuisance limit): relying within it is "
+            "covered, relying beyond it is not. A failing ",
+            tag("b", "requirement"),
+            " is a defect for this use. ",
+            tag("b", "Unknown"),
+            " is never a pass.",
+            class_="small",
+        ),
+        id="verdicts",
+        class_="front",
+    )
+
+
+def _of(claims: Sequence[Claim], verdict: str) -> list[Claim]:
+    return [claim for claim in claims if claim.verdict == verdict]
+
+
+def _tally(claims: Sequence[Claim], verdict: Verdict) -> Html:
+    num = len(_of(claims, verdict))
+    return tag(
+        "p",
+        mark(verdict),
+        tag("b", num, class_="big"),
+        tag("span", verdict),
+        class_=f"tally {verdict}",
+    )
+
+
+def _proportions(claims: Sequence[Claim]) -> Html | None:
+    if not claims:
+        return None
+    place = Scale(0, len(claims), 0.0, WIDTH)
+    parts, start = [], 0
+    for verdict in VERDICTS:
+        num = len(_of(claims, verdict))
+        if num:
+            left, right = place(start), place(start + num)
+            width = right - left - 1.5
+            parts.append(tag("rect", x=left, y=0, width=width, height=8, class_=verdict))
+        start += num
+    return tag(
+        "svg",
+        parts,
+        class_="proportions",
+        viewBox=f"0 0 {WIDTH:.0f} 8",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
+
+
+def _sentence(claims: Sequence[Claim]) -> str:
+    if not claims:
+        return "This record makes no claim. Nothing may be relied on."
+    holds, fails, unknown = (len(_of(claims, verdict)) for verdict in VERDICTS)
+    defects = sum(claim.kind == "requirement" for claim in _of(claims, "fails"))
+    bounds = fails - defects
+    first = f"Of {count(len(claims), 'claim')}, {holds} held, {fails} failed and {unknown} "
+    first += "stayed open." if unknown else "stayed open: every question asked was decided."
+    if not fails:
+        return first
+    what = []
+    if defects:
+        what.append(count(defects, "requirement that is not met", "requirements that are not met"))
+    if bounds:
+        what.append(count(bounds, "bound: a limit on record", "bounds: limits on record"))
+    return f"{first} What failed: {' and '.join(what)}."
+
+
+def _chips(view: View) -> Html:
+    groups: dict[str, list[tuple[int, Claim]]] = {}
+    for index, claim in enumerate(view.envelope.claims):
+        groups.setdefault(claim.id.rpartition(".")[0] or claim.id, []).append((index, claim))
+    rows = [
+        tag(
+            "div",
+            tag("dt", prefix, tag("span", _families([c for _, c in members]))),
+            tag("dd", [_chip(index, claim, prefix) for index, claim in members]),
+        )
+        for prefix, members in groups.items()
+    ]
+    return tag("dl", rows, class_="chips")
+
+
+def _families(claims: Sequence[Claim]) -> str:
+    names = dict.fromkeys(claim.family for claim in claims)
+    return ", ".join(
+        FAMILY_WORDS[name] if name == "base" else f"{name} {FAMILY_WORDS[name]}" for name in names
+    )
+
+
+def _chip(index: int, claim: Claim, prefix: str) -> Html:
+    name = claim.id.removeprefix(prefix + ".")
+    return tag(
+        "a",
+        mark(claim.verdict),
+        tag(
+            "span",
+            tag("b", name),
+            tag("span", tag("em", claim.verdict), " · ", OUTCOME_WORDS[claim.outcome]),
+        ),
+        class_=f"chip {claim.verdict}",
+        href=f"#{claim_anchor(index)}",
+        title=claim.statement,
+    )
+
+
+def cards(view: View) -> Html:
+    """Three boxes: what no monitor sees, what ends validity, what this page does not say."""
+    return tag("div", _unseen(view), _endings(view), _boundary(view), class_="cards")
+
+
+def _card(title: str, *children: Node, class_: str = "") -> Html:
+    return tag("section", tag("h3", title), *children, class_=f"card {class_}".strip())
+
+
+def _unseen(view: View) -> Html:
+    record = view.envelope
+    if not record.monitors:
+        body: Node = tag(
+            "p",
+            mark("hollow"),
+            tag("b", "No monitor was calibrated. "),
+            "Nothing in this record would raise an alarm.",
+        )
+    else:
+        body = [_monitor_sight(monitor, record) for monitor in record.monitors]
+    return _card("What the monitor cannot see", body)
+
+
+def _monitor_sight(monitor: Monitor, record: Envelope) -> Html:
+    seen = {s.violation for s in monitor.sensitivity}
+    unsettled = sorted(
+        {
+            s.violation
+            for s in monitor.sensitivity
+            if s.outcome in ("inconclusive", "crashed")
+            and s.violation in record.criteria.violations
+            and s.magnitude == record.criteria.violations[s.violation].claim_at
+        }
+    )
+    untried = [name for name in record.criteria.violations if name not in seen]
+    lines = [
+        _sight("fails", "blind to", monitor.blind_spots),
+        _sight("unknown", "unsettled", unsettled),
+        _sight("hollow", "not measured", untried),
+    ]
+    control = None
+    if not monitor.positive_control:
+        control = tag(
+            "li",
+            mark("unknown"),
+            tag("b", "no positive control: "),
+            "no injected violation was caught, so its silence means nothing",
+        )
+    nothing = None
+    if control is None and not any(lines):
+        nothing = tag("li", "no violation class that was tried was found to be a blind spot")
+    heading = tag("h4", tag("code", monitor.name), " alarms above ", f"{monitor.threshold:.4g}")
+    return group(heading, tag("ul", lines, control, nothing, class_="marks"))
+
+
+def _sight(shape: str, word: str, names: Sequence[str]) -> Html | None:
+    if not names:
+        return None
+    return tag("li", mark(shape), tag("b", f"{word}: "), joined([_spoken(n) for n in names]))
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _endings(view: View) -> Html:
+    record = view.envelope
+    by_field: dict[str, list[str]] = {}
+    for trigger in record.revalidation_triggers:
+        by_field.setdefault(trigger.field.partition(".")[0], []).append(
+            trigger.field.partition(".")[2] or trigger.field
+        )
+    items = [
+        tag("li", tag("b", _spoken(name) + ": "), joined([tag("code", f) for f in fields]))
+        for name, fields in by_field.items()
+    ]
+    clock = tag("li", tag("b", "time: "), "after ", moment(record.valid_until))
+    lead = "A change in any of these ends reliance on the claims that rest on it:"
+    none = "This record names no trigger."
+    return _card(
+        "What would end validity",
+        tag("p", lead if items else none),
+        tag("ul", items, clock),
+        tag("p", tag("a", "Triggers in full", href="#triggers"), class_="small"),
+    )
+
+
+def _boundary(view: View) -> Html:
+    record = view.envelope
+    scope = record.input_scope
+    joint = (
+        "Several nuisances at once were measured together inside the admitted ranges, and held."
+        if scope.joint
+        else "One nuisance at a time. Two off nominal at once is unmeasured."
+    )
+    num = len(record.not_measured)
+    items: list[Node] = [
+        "That the model is safe, certified or fit for a purpose. It says what was observed.",
+        f"Anything about another world, camera, planner or checkpoint than {scope.world} with "
+        f"{planner_words(record)} and model {record.model_state.tensor_digest[:12]}.",
+        joint,
+        "Why something fails. A symptom is reported, no cause asserted.",
+        "Who signed it, or whether it still applies today: ask envelope verify and check.",
+        group(
+            tag("a", count(num, "thing") + " a reader may assume", href="#not-measured"),
+            " and that nobody measured.",
+        ),
+    ]
+    return _card(
+        "What this report does not say",
+        tag("ul", [tag("li", item) for item in items]),
+        class_="boundary",
+    )

@@ -1,0 +1,117 @@
+"""The working order: which steps the record covers, and which earlier one is open."""
+
+from dataclasses import dataclass
+
+from envelope.records import Family
+from reports.html import Html, Node, joined, tag
+from reports.parts import section
+from reports.view import View
+from reports.words import VERDICTS, count, mark
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step and the families whose evidence answers it."""
+
+    title: str
+    families: tuple[Family, ...]
+    question: str
+
+
+STEPS = (
+    Step(
+        "Representation",
+        ("F1", "F3"),
+        "What do the latents hold, and what do they cost per plan?",
+    ),
+    Step("Nuisances", ("F2",), "What does a change that should not matter do to planning?"),
+    Step("Monitor", ("F5",), "What does the monitor not see? Published beside its threshold."),
+    Step("Planner", ("base", "F4", "F7"), "Only then: how hard may it search, how far look?"),
+    Step("Fine-tuning", ("F6",), "Is the candidate at least as good as its base where it matters?"),
+)
+
+
+def order(view: View) -> Html:
+    """The five steps with their state, and a sentence on the first open one."""
+    states = [_state(step, view) for step in STEPS]
+    items = [
+        tag(
+            "li",
+            tag("b", step.title, class_="step"),
+            tag("span", mark("holds" if state == "measured" else "hollow"), state, class_="state"),
+            tag("span", step.question, class_="question"),
+            _found(step, view),
+            class_="open" if state not in ("measured", "does not apply") else None,
+        )
+        for step, state in zip(STEPS, states, strict=True)
+    ]
+    return section(
+        "order",
+        "2",
+        "Working order",
+        _sentence(states),
+        tag("ol", items, class_="steps"),
+    )
+
+
+def measured_families(view: View) -> set[str]:
+    """Families of which the record holds at least one estimate."""
+    family_of = {suite.name: suite.family for suite in view.envelope.suites}
+    return {
+        family_of[m.suite]
+        for m in view.envelope.evidence
+        if m.estimate is not None and m.suite in family_of
+    }
+
+
+def _state(step: Step, view: View) -> str:
+    if step.families == ("F6",) and not view.envelope.model_state.tuning:
+        return "does not apply"
+    measured = measured_families(view)
+    there = [family for family in step.families if family in measured]
+    if len(there) == len(step.families):
+        return "measured"
+    return "partly measured" if there else "not measured"
+
+
+def _sentence(states: list[str]) -> str:
+    first = next(
+        (i for i, s in enumerate(states) if s in ("not measured", "partly measured")), None
+    )
+    if first is None:
+        return "Every step that applies was measured, in this order."
+    later = [
+        str(i + 1)
+        for i, s in enumerate(states)
+        if i > first and s in ("measured", "partly measured")
+    ]
+    words = f"Step {first + 1}, {STEPS[first].title.lower()}, is {states[first]} in this record."
+    if not later:
+        return words
+    steps = f"step {later[0]} stands" if len(later) == 1 else f"steps {_listed(later)} stand"
+    return f"{words} What {steps} on is therefore open at its base."
+
+
+def _listed(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def _found(step: Step, view: View) -> Node:
+    measured = measured_families(view)
+    missing = [family for family in step.families if family not in measured]
+    claims = [claim for claim in view.envelope.claims if claim.family in step.families]
+    parts: list[Node] = []
+    for verdict in VERDICTS:
+        num = sum(claim.verdict == verdict for claim in claims)
+        if num:
+            parts.append(
+                tag("span", mark(verdict), f"{num} {verdict}", class_=f"verdict {verdict}")
+            )
+    if not claims:
+        parts.append("no claim")
+    if step.families == ("F6",) and not view.envelope.model_state.tuning:
+        return tag("span", "the model is as trained", class_="found")
+    gap = None
+    if missing and len(missing) < len(step.families):
+        gap = tag("span", f"{', '.join(missing)} not measured", class_="beside")
+    return tag("span", joined(parts, "  "), gap, class_="found", title=count(len(claims), "claim"))

@@ -1,0 +1,196 @@
+"""The page: sections in order, one style sheet, a content policy that forbids the network."""
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+import rfc8785
+
+from envelope.errors import EnvelopeError
+from envelope.records import Envelope, Measurements
+from reports.blindspots import blind_spots
+from reports.check import check
+from reports.closing import claims, suites, unmeasured
+from reports.drift import drift
+from reports.fields import fields
+from reports.frames import fitting
+from reports.front import cards, header, verdicts
+from reports.html import Html, tag
+from reports.marks import sprite
+from reports.nuisance import nuisances
+from reports.order import order
+from reports.planning import planning
+from reports.view import View
+
+LIMIT_BYTES = 1_000_000
+"""Largest page; pictures that would exceed it are left out, and the page says how many."""
+
+CONTENTS = (
+    ("verdicts", "Verdicts"),
+    ("scope", "The five fields"),
+    ("order", "Working order"),
+    ("planning", "Planning"),
+    ("nuisance", "Nuisances"),
+    ("blind-spots", "Blind spots"),
+    ("drift", "Drift"),
+    ("not-measured", "Not measured"),
+    ("claims", "Claims"),
+    ("suites", "Suites"),
+    ("check", "How to check this page"),
+)
+
+
+def record_digest(envelope: Envelope) -> str:
+    """SHA-256 of the canonical JSON (RFC 8785) of a record, in hexadecimal.
+
+    Raises:
+        EnvelopeError: a number in the record has no canonical form.
+    """
+    try:
+        canonical = rfc8785.dumps(envelope.model_dump(mode="json"))
+    except rfc8785.CanonicalizationError as problem:
+        raise EnvelopeError(
+            f"the record has no canonical form: {problem}",
+            next_step="keep every integer of the record within 2**53, such as the seed",
+        ) from problem
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def render(envelope: Envelope, measurements: Measurements) -> bytes:
+    """Render one record as one self-contained HTML file.
+
+    The same record gives the same bytes: no clock, host, user or path enters. Figures and verdicts
+    are the record's; the measurements give the pictures, the crashed cells and the plan.
+
+    Args:
+        envelope: the record.
+        measurements: what the record was drafted from.
+
+    Returns:
+        The page, UTF-8.
+
+    Raises:
+        EnvelopeError: the measurements are of another model or world than the record.
+    """
+    _same_run(envelope, measurements)
+    digest = record_digest(envelope)
+    bare = _page(View(envelope, measurements, [], digest))
+    room = LIMIT_BYTES - len(bare)
+    pictures = fitting(measurements.pictures, room)
+    if not pictures:
+        return bare
+    return _page(View(envelope, measurements, pictures, digest))
+
+
+def _same_run(envelope: Envelope, measurements: Measurements) -> None:
+    pairs = (
+        ("model", envelope.model_state.tensor_digest, measurements.model_state.tensor_digest),
+        ("world", envelope.input_scope.world, measurements.world),
+        ("seed", envelope.seed, measurements.plan.seed),
+    )
+    for what, recorded, given in pairs:
+        if recorded != given:
+            raise EnvelopeError(
+                f"the record is about {what} {recorded}, the measurements about {what} {given}",
+                next_step="pass the measurements that the record was drafted from, or run "
+                "`envelope draft` on these",
+            )
+
+
+@cache
+def _style() -> str:
+    return files("reports").joinpath("report.css").read_text(encoding="utf-8").strip()
+
+
+def _policy() -> str:
+    hashed = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{hashed}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _head(view: View) -> Html:
+    world = view.envelope.input_scope.world
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_policy()),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("meta", name="record-digest", content=f"sha256:{view.digest}"),
+        tag("link", rel="icon", href="data:,"),
+        tag("title", f"Validity envelope: {view.envelope.model_state.adapter} in {world}"),
+        Html(f"<style>{_style()}</style>"),
+    )
+
+
+def _page(view: View) -> bytes:
+    body = tag(
+        "body",
+        sprite(),
+        tag("a", "Skip to the verdicts", href="#verdicts", class_="skip"),
+        tag(
+            "div",
+            header(view),
+            _contents(),
+            tag(
+                "main",
+                verdicts(view),
+                cards(view),
+                fields(view),
+                order(view),
+                planning(view),
+                nuisances(view),
+                blind_spots(view),
+                drift(view),
+                unmeasured(view),
+                claims(view),
+                suites(view),
+                check(view),
+                _left_out(view),
+            ),
+            class_="page",
+        ),
+        _footer(view),
+    )
+    return ("<!doctype html>\n" + tag("html", _head(view), body, lang="en").markup + "\n").encode()
+
+
+def _contents() -> Html:
+    links = [tag("li", tag("a", words, href=f"#{anchor}")) for anchor, words in CONTENTS]
+    return tag(
+        "nav",
+        tag("details", tag("summary", "Contents"), tag("ol", links), open=True),
+        aria_label="Contents",
+    )
+
+
+def _left_out(view: View) -> Html | None:
+    missing = len(view.measurements.pictures) - len(view.pictures)
+    if not missing:
+        return None
+    words = (
+        f"{missing} of {len(view.measurements.pictures)} frames are left out to keep this page "
+        "under one megabyte; they are in measurements.json."
+    )
+    return tag("p", words, class_="notice")
+
+
+def _footer(view: View) -> Html:
+    record = view.envelope
+    return tag(
+        "footer",
+        tag(
+            "p",
+            "This report says what was observed, where, and with what doubt. It does not say that "
+            "the model is safe, certified or fit for a purpose.",
+        ),
+        tag(
+            "p",
+            f"{record.tool.name} {record.tool.version} · record ",
+            tag("code", view.digest, class_="digest"),
+        ),
+    )

@@ -1,0 +1,100 @@
+"""The record, indexed for reading: nothing is computed here that the record does not say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from envelope.records import Claim, Envelope, Estimate, Measurement, Measurements, Picture, Scalar
+from reports.html import Html, joined, tag
+
+
+@dataclass(frozen=True)
+class View:
+    """One record and its pictures, with look-ups."""
+
+    envelope: Envelope
+    measurements: Measurements
+    pictures: Sequence[Picture]
+    """The pictures that fit on the page."""
+    digest: str
+    """SHA-256 of the canonical JSON of the record."""
+    _claim_at: dict[str, int] = field(init=False)
+    _evidence_at: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        record = self.envelope
+        object.__setattr__(self, "_claim_at", {c.id: i for i, c in enumerate(record.claims)})
+        places = {m.id: i for i, m in enumerate(record.evidence)}
+        object.__setattr__(self, "_evidence_at", places)
+
+    def find(self, suite: str, quantity: str, **condition: Scalar) -> list[Measurement]:
+        """Evidence of one quantity under the given part of a condition, in record order."""
+        return [
+            m
+            for m in self.envelope.evidence
+            if m.suite == suite
+            and m.quantity == quantity
+            and all(m.condition.get(key) == value for key, value in condition.items())
+        ]
+
+    def estimate(self, suite: str, quantity: str, **condition: Scalar) -> Estimate | None:
+        """The estimate of the first such evidence, if there is one."""
+        return next((m.estimate for m in self.find(suite, quantity, **condition)), None)
+
+    def of_suite(self, suite: str) -> list[Measurement]:
+        """All evidence of a suite."""
+        return [m for m in self.envelope.evidence if m.suite == suite]
+
+    def shown(self, suite: str) -> list[Picture]:
+        """Pictures of a suite."""
+        return [picture for picture in self.pictures if picture.suite == suite]
+
+    def claims_under(self, prefix: str) -> list[Claim]:
+        """Claims whose id is the prefix or lies below it."""
+        return [c for c in self.envelope.claims if below(c.id, prefix)]
+
+    def claims_on(self, path: str) -> list[Claim]:
+        """Claims that rest on a field, on one below it, or on one that contains it."""
+        return [
+            claim
+            for claim in self.envelope.claims
+            if any(below(path, rest) or below(rest, path) for rest in claim.rests_on)
+        ]
+
+    def claim_link(self, claim_id: str) -> Html:
+        """Link to a claim; plain text when the record has no such claim."""
+        at = self._claim_at.get(claim_id)
+        words = tag("code", claim_id)
+        return words if at is None else tag("a", words, href=f"#{claim_anchor(at)}")
+
+    def claim_links(self, claim_ids: Sequence[str]) -> Html:
+        """Links to claims, or a dash."""
+        if not claim_ids:
+            return tag("span", "–", class_="none")
+        return joined([self.claim_link(claim_id) for claim_id in claim_ids])
+
+    def evidence_link(self, evidence_id: str) -> Html:
+        """Link to the table row of a measurement, or what is missing."""
+        at = self._evidence_at.get(evidence_id)
+        words = tag("code", evidence_id)
+        if at is None:
+            return tag("span", words, " (not measured)", class_="missing")
+        return tag("a", words, href=f"#{evidence_anchor(at)}")
+
+    def evidence_at(self, measurement: Measurement) -> str:
+        """Anchor of a measurement's table row."""
+        return evidence_anchor(self._evidence_at[measurement.id])
+
+
+def below(path: str, prefix: str) -> bool:
+    """Whether a dotted path is the prefix or lies below it."""
+    return path == prefix or path.startswith(prefix + ".")
+
+
+def claim_anchor(index: int) -> str:
+    """Anchor of the claim at a place in the record."""
+    return f"claim-{index + 1}"
+
+
+def evidence_anchor(index: int) -> str:
+    """Anchor of the measurement at a place in the record."""
+    return f"m-{index + 1}"
