@@ -1,0 +1,69 @@
+"""Measurements and criteria in, claims out. Pure: no clock, no files, no statistics library.
+
+Every verdict is decided by the ends of an interval, never by a value in the middle, and evidence
+that is missing makes a claim `unknown`. Each rule lives beside the reason sentence it gives.
+"""
+
+from dataclasses import dataclass
+
+from envelope.claims.drift import admitted_goal_offsets, drift_claims
+from envelope.claims.evidence import Evidence
+from envelope.claims.monitor_records import monitor_record
+from envelope.claims.monitors import monitor_claims
+from envelope.claims.not_measured import not_measured
+from envelope.claims.nuisance import nuisance_claims, nuisance_classes
+from envelope.claims.planning import planning_claims
+from envelope.records import (
+    Claim,
+    Criteria,
+    Measurements,
+    Monitor,
+    NotMeasured,
+    NuisanceScope,
+    Range,
+)
+
+__all__ = ["ClaimSet", "make_claims"]
+
+
+@dataclass(frozen=True)
+class ClaimSet:
+    """All that criteria make of measurements."""
+
+    claims: list[Claim]
+    monitors: list[Monitor]
+    nuisance: dict[str, NuisanceScope]
+    planner_admitted: dict[str, Range]
+    """Axes of the planner scope that are admitted off their nominal point, by dotted name."""
+    joint: bool
+    """Whether several nuisances may be off nominal at once."""
+    not_measured: list[NotMeasured]
+
+
+def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
+    """Judge every claim that the criteria ask for.
+
+    Raises:
+        BadFile: measurements that contradict themselves, such as two summaries with one id.
+    """
+    evidence = Evidence(measurements)
+    calibrated = {monitor.name: monitor for monitor in measurements.monitors}
+    classes = nuisance_classes(evidence, criteria, calibrated)
+    watching = monitor_claims(evidence, criteria, calibrated)
+    claims = [
+        *planning_claims(evidence, criteria),
+        *nuisance_claims(evidence, criteria, classes),
+        *watching,
+        *drift_claims(evidence, criteria, measurements.planner_scope),
+    ]
+    offsets = admitted_goal_offsets(evidence, criteria, measurements.planner_scope)
+    return ClaimSet(
+        claims=claims,
+        monitors=[
+            monitor_record(evidence, criteria, monitor, watching) for monitor in calibrated.values()
+        ],
+        nuisance={name: found.scope() for name, found in classes.items()},
+        planner_admitted={"conventions.goal_offset_env_steps": offsets} if offsets else {},
+        joint=False,
+        not_measured=not_measured(measurements, criteria, claims),
+    )

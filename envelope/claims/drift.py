@@ -1,0 +1,169 @@
+"""How far ahead may one look, and how far away may a goal be?"""
+
+from functools import partial
+from itertools import takewhile
+
+from envelope.claims.evidence import Evidence, Known, Missing
+from envelope.claims.planning import clean_success
+from envelope.claims.rules import CLOSED_LOOP, MODEL, OUTCOMES, Judged, Rule
+from envelope.claims.words import at_least, at_most, figures, number, settle
+from envelope.records import Claim, Criteria, Estimate, PlannerScope, Range, Verdict
+
+_OFFSET = "goal_offset_env_steps"
+
+
+def drift_claims(evidence: Evidence, criteria: Criteria, planner: PlannerScope) -> list[Claim]:
+    """The usable horizon, and the goal distances at which success is kept."""
+    ratio, success = number(criteria.max_drift_ratio), number(criteria.success_at_least)
+    horizon = planner.horizon
+    return [
+        Rule(
+            id="drift.usable_horizon",
+            family="F7",
+            is_bound=False,
+            statement=f"Imagined over {horizon} model steps, the error is at most {ratio} "
+            "of assuming that nothing moves.",
+            criterion=f"drift_ratio <= {ratio} at the planner's horizon",
+            rests_on=(
+                *MODEL,
+                "input_scope",
+                *(f"planner_scope.{name}" for name in ("horizon", "block_size", "history")),
+            ),
+            suites=("horizon_drift",),
+        ).claim(partial(_usable_horizon, evidence, criteria.max_drift_ratio, horizon)),
+        Rule(
+            id="drift.goal_offset",
+            family="F7",
+            is_bound=True,
+            statement=f"Success is at least {success} at every goal distance that was run.",
+            criterion=f"success >= {success} at each goal offset",
+            rests_on=CLOSED_LOOP,
+            suites=("horizon_drift",),
+        ).claim(partial(_goal_offset, evidence, criteria, planner)),
+    ]
+
+
+def admitted_goal_offsets(
+    evidence: Evidence, criteria: Criteria, planner: PlannerScope
+) -> Range | None:
+    """Goal offsets, in env steps, from the smallest measured up to the last that kept success.
+
+    None where that range does not cover the planner's own goal offset, or is no more than it.
+    """
+    nominal = planner.conventions.goal_offset_env_steps
+    try:
+        points = _offsets(evidence, nominal)
+    except Missing:
+        return None
+    kept = list(takewhile(lambda point: _kept(point[1], criteria) == "holds", points))
+    if not kept or not kept[0][0] <= nominal <= kept[-1][0] or len(kept) == 1:
+        return None
+    return Range(low=kept[0][0], high=kept[-1][0])
+
+
+# --- usable horizon -----------------------------------------------------------------------------
+
+
+def _usable_horizon(evidence: Evidence, limit: float, horizon: int) -> Judged:
+    evidence.need_rows(
+        [c for c in evidence.cells("horizon_drift") if _OFFSET not in c.condition],
+        "horizon_drift",
+    )
+    measurement, found = evidence.need("horizon_drift/drift_ratio", horizon=horizon)
+    verdict = at_most(found, limit)
+    usable = _usable(evidence, limit, found)
+    reason = (
+        f"drift ratio {figures(found, limit)} at {horizon} model steps, {found.episodes} episodes; "
+        f"allowed {number(limit)}; usable up to {number(usable.value)} model steps "
+        f"[{number(usable.low)}, {number(usable.high)}]"
+    )
+    if verdict == "unknown":
+        reason += f"; {settle(found, limit)}"
+    return Judged(verdict, OUTCOMES[verdict], reason, [measurement], usable)
+
+
+def _usable(evidence: Evidence, limit: float, at_horizon: Estimate) -> Estimate:
+    """The largest measured horizon up to which every ratio stays within the limit.
+
+    By the upper end of each interval, by its value, and by its lower end.
+    """
+    points = sorted(
+        (float(one.condition["horizon"]), one.estimate)
+        for one in evidence.find("horizon_drift/drift_ratio")
+        if one.estimate is not None
+    )
+
+    def largest(end: str) -> float:
+        kept = takewhile(lambda point: getattr(point[1], end) <= limit, points)
+        return max((horizon for horizon, _ in kept), default=0.0)
+
+    return Estimate(
+        value=largest("value"),
+        low=largest("high"),
+        high=largest("low"),
+        episodes=at_horizon.episodes,
+        interval=at_horizon.interval,
+        seed=at_horizon.seed,
+    )
+
+
+# --- goal offset --------------------------------------------------------------------------------
+
+
+def _goal_offset(evidence: Evidence, criteria: Criteria, planner: PlannerScope) -> Judged:
+    points = _offsets(evidence, planner.conventions.goal_offset_env_steps)
+    limit = criteria.success_at_least
+    verdicts = {offset: _kept(known, criteria) for offset, known in points}
+    verdict: Verdict = "holds"
+    if "fails" in verdicts.values():
+        verdict = "fails"
+    elif "unknown" in verdicts.values():
+        verdict = "unknown"
+    offset, decisive = next(
+        (point for point in points if verdicts[point[0]] == verdict), points[-1]
+    )
+    if verdict == "holds":
+        offset, decisive = points[-1]
+    _, found = decisive
+    reason = (
+        f"success {figures(found, limit)} at {number(offset)} env steps, {found.episodes} cases; "
+        f"needed >= {number(limit)}"
+    )
+    kept = [point[0] for point in takewhile(lambda p: verdicts[p[0]] == "holds", points)]
+    reason += f"; kept from {number(kept[0])} to {number(kept[-1])}" if kept else "; kept at none"
+    if verdict == "unknown":
+        reason += f"; {settle(found, limit)}"
+    return Judged(
+        verdict, OUTCOMES[verdict], reason, [known.measurement for _, known in points], found
+    )
+
+
+def _kept(known: Known, criteria: Criteria) -> Verdict:
+    return at_least(known.estimate, criteria.success_at_least)
+
+
+def _offsets(evidence: Evidence, nominal: int) -> list[tuple[float, Known]]:
+    """Success at each goal offset, nearest first; the planner's own comes from the clean arm.
+
+    Raises:
+        Missing: none was run, one crashed, or one has rows and no summary.
+    """
+    cells = [c for c in evidence.cells("horizon_drift") if _OFFSET in c.condition]
+    summaries = evidence.find("horizon_drift/success_by_offset")
+    evidence.need_rows(cells, "success by goal offset")
+    found: dict[float, Known] = {}
+    for one in summaries:
+        offset = one.condition.get(_OFFSET)
+        if one.estimate is None or not isinstance(offset, float | int):
+            raise Missing(f"{one.id} has no estimate: {one.note or 'no reason was given'}")
+        same = [cell for cell in cells if cell.condition[_OFFSET] == offset]
+        evidence.need_rows(same, f"success at a goal offset of {offset}")
+        found[float(offset)] = Known(one, one.estimate)
+    for cell in cells:
+        if cell.condition[_OFFSET] not in found:
+            raise Missing(f"goal offset {cell.condition[_OFFSET]} has rows and no summary")
+    if not found:
+        raise Missing("no goal offset was summarised")
+    if nominal not in found:
+        found[float(nominal)] = clean_success(evidence)
+    return sorted(found.items())

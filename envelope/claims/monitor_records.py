@@ -1,0 +1,95 @@
+"""Each monitor as the envelope records it: its threshold beside what it sees and what not."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from envelope.claims.evidence import Evidence
+from envelope.claims.monitors import positive_control
+from envelope.claims.words import at_least, episodes_to_settle
+from envelope.errors import BadFile
+from envelope.records import (
+    CalibratedMonitor,
+    Claim,
+    Criteria,
+    Measurement,
+    Monitor,
+    Sensitivity,
+    Verdict,
+)
+
+_OUTCOMES: dict[Verdict, Literal["detected", "blind", "inconclusive"]] = {
+    "holds": "detected",
+    "fails": "blind",
+    "unknown": "inconclusive",
+}
+
+
+def monitor_record(
+    evidence: Evidence, criteria: Criteria, monitor: CalibratedMonitor, claims: list[Claim]
+) -> Monitor:
+    """One calibrated monitor with its sensitivity and blind spots.
+
+    Args:
+        evidence: what the run left behind.
+        criteria: the stated rates.
+        monitor: the threshold and where it comes from.
+        claims: the claims that `monitor_claims` made, for the blind spots.
+    """
+    name = monitor.name
+    blind = {claim.id for claim in claims if claim.outcome == "blind"}
+    return Monitor(
+        name=name,
+        statistic=monitor.statistic,
+        threshold=monitor.threshold,
+        false_alarms_per_episode=monitor.false_alarms_per_episode,
+        calibration=monitor.calibration,
+        measured_false_alarms=evidence.estimate("voe/false_alarms", monitor=name),
+        positive_control=positive_control(evidence, criteria, name),
+        sensitivity=list(_sensitivities(evidence, criteria, name)),
+        blind_spots=[one for one in criteria.violations if f"monitor.{name}.{one}" in blind],
+    )
+
+
+def _sensitivities(evidence: Evidence, criteria: Criteria, name: str) -> Iterable[Sensitivity]:
+    rate = criteria.detection_rate
+    for one in evidence.find("voe/detection", monitor=name):
+        found = one.estimate
+        cells = evidence.cells("voe", **one.condition)
+        yield Sensitivity(
+            violation=str(one.condition.get("violation")),
+            kind=_kind(one),
+            magnitude=_magnitude(one),
+            unit=str(one.condition.get("unit")),
+            outcome="crashed"
+            if any(cell.status == "crashed" for cell in cells)
+            else _OUTCOMES[at_least(found, rate) if found else "unknown"],
+            detection=found,
+            auroc=evidence.estimate("voe/auroc", **one.condition),
+            delay_env_steps=evidence.estimate("voe/delay", **one.condition),
+            episodes_needed=episodes_to_settle(found, rate)
+            if found and at_least(found, rate) == "unknown"
+            else None,
+        )
+
+
+def _kind(one: Measurement) -> Literal["physical", "visual", "sensor"]:
+    match one.condition.get("kind"):
+        case "physical" | "visual" | "sensor" as kind:
+            return kind
+        case other:
+            raise _refused(one, f"kind must be physical, visual or sensor, got {other!r}")
+
+
+def _magnitude(one: Measurement) -> float:
+    match one.condition.get("magnitude"):
+        case float() | int() as magnitude:
+            return float(magnitude)
+        case other:
+            raise _refused(one, f"magnitude must be a number, got {other!r}")
+
+
+def _refused(one: Measurement, problem: str) -> BadFile:
+    return BadFile(
+        f"the measurement {one.id} cannot be read: {problem}",
+        next_step="measure again; every measurement of a violation carries both",
+    )

@@ -1,0 +1,119 @@
+"""What does each monitor see, what not, and does it keep quiet when it should?"""
+
+import math
+from functools import partial
+
+from envelope.claims.evidence import Evidence
+from envelope.claims.rules import MODEL, OUTCOMES, Judged, Rule
+from envelope.claims.words import at_least, figures, number, settle
+from envelope.records import CalibratedMonitor, Claim, Criteria, Verdict
+
+_NO_CONTROL = "; not shown to hold, for no injected violation was caught (positive control)"
+
+
+def monitor_claims(
+    evidence: Evidence, criteria: Criteria, calibrated: dict[str, CalibratedMonitor]
+) -> list[Claim]:
+    """False alarms, and one recorded bound per violation class, for each monitor."""
+    claims: list[Claim] = []
+    for name, monitor in calibrated.items():
+        rests_on = (*MODEL, "input_scope", f"monitors.{name}.threshold")
+        stated = number(min(monitor.false_alarms_per_episode, criteria.false_alarms_per_episode))
+        claims.append(
+            Rule(
+                id=f"monitor.{name}.false_alarms",
+                family="F5",
+                is_bound=False,
+                statement=f"On lawful episodes {name} alarms at a rate of at most {stated}.",
+                criterion=f"false_alarms <= {stated} per episode",
+                rests_on=(*rests_on, f"monitors.{name}.false_alarms_per_episode"),
+                suites=("voe",),
+            ).claim(partial(_false_alarms, evidence, criteria, monitor))
+        )
+        rate = number(criteria.detection_rate)
+        for violation, criterion in criteria.violations.items():
+            at = f"{number(criterion.claim_at)} {criterion.unit}"
+            claims.append(
+                Rule(
+                    id=f"monitor.{name}.{violation}",
+                    family="F5",
+                    is_bound=True,
+                    statement=f"{name} alarms at {violation} of {at} in at least {rate} of clips.",
+                    criterion=f"detection >= {rate} at {at}",
+                    rests_on=rests_on,
+                    suites=("voe",),
+                ).claim(partial(_detection, evidence, criteria, name, violation))
+            )
+    return claims
+
+
+def positive_control(evidence: Evidence, criteria: Criteria, monitor: str) -> bool:
+    """Whether any injected violation was caught at the stated rate, with rows to show for it."""
+    return any(
+        one.estimate is not None
+        and at_least(one.estimate, criteria.detection_rate) == "holds"
+        and any(cell.rows for cell in evidence.cells("voe", **one.condition))
+        for one in evidence.find("voe/detection", monitor=monitor)
+    )
+
+
+# --- one claim each -----------------------------------------------------------------------------
+
+
+def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMonitor) -> Judged:
+    name = monitor.name
+    lawful = [
+        cell
+        for cell in evidence.cells("voe", monitor=name)
+        if cell.condition.get("violation") not in criteria.violations
+    ]
+    evidence.need_rows(lawful, f"{name} on lawful episodes")
+    measurement, found = evidence.need("voe/false_alarms", monitor=name)
+    limit = min(monitor.false_alarms_per_episode, criteria.false_alarms_per_episode)
+    reason = (
+        f"false alarms {figures(found, limit)} per episode, {found.episodes} held-out episodes; "
+        f"allowed {number(limit)}"
+    )
+    calibration = monitor.calibration.episodes
+    needed = math.ceil(1 / limit - 1e-9) - 1
+    verdict: Verdict = "unknown"
+    if found.low > limit:
+        verdict = "fails"
+    elif monitor.false_alarms_per_episode > limit:
+        reason += f"; calibrated only for {number(monitor.false_alarms_per_episode)}"
+    elif calibration < needed:
+        reason += f"; {calibration} calibration episodes guarantee nothing, {needed} are needed"
+    elif not positive_control(evidence, criteria, name):
+        reason += _NO_CONTROL
+    elif found.value <= limit:
+        verdict = "holds"
+    else:
+        reason += f"; {settle(found, limit)}"
+    return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)
+
+
+def _detection(evidence: Evidence, criteria: Criteria, name: str, violation: str) -> Judged:
+    criterion = criteria.violations[violation]
+    evidence.need_rows(
+        evidence.cells("voe", monitor=name, violation=violation, magnitude=criterion.claim_at),
+        f"{violation} at {number(criterion.claim_at)} {criterion.unit}",
+    )
+    measurement, found = evidence.need(
+        "voe/detection",
+        monitor=name,
+        violation=violation,
+        magnitude=criterion.claim_at,
+        unit=criterion.unit,
+    )
+    rate = criteria.detection_rate
+    verdict = at_least(found, rate)
+    reason = (
+        f"detected in {figures(found, rate)} of {found.episodes} clips "
+        f"at {number(criterion.claim_at)} {criterion.unit}; stated rate {number(rate)}"
+    )
+    if verdict == "fails":
+        return Judged("fails", "blind", reason, [measurement], found)
+    if verdict == "holds" and positive_control(evidence, criteria, name):
+        return Judged("holds", "detected", reason, [measurement], found)
+    reason += _NO_CONTROL if verdict == "holds" else f"; {settle(found, rate)}"
+    return Judged("unknown", "inconclusive", reason, [measurement], found)

@@ -1,0 +1,151 @@
+"""How much of each nuisance leaves success alone, and is somebody warned beyond that?
+
+What was never run cannot be missed here: a profile spends few closed-loop cells, and the plan and
+the signature over all rows are what stands against leaving one out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+from envelope.claims.evidence import Evidence, Missing
+from envelope.claims.nuisance_points import FRAMES, Point, closed_loop_points, shown
+from envelope.claims.planning import clean_success
+from envelope.claims.rules import CLOSED_LOOP, Judged, Rule
+from envelope.claims.words import number
+from envelope.records import Claim, Criteria, NuisanceScope, Outcome, Range, Verdict
+
+_FAILING: tuple[Outcome, ...] = ("fails_silently", "fails_alarm_unknown", "fails_loudly")
+"""Worst first."""
+
+
+@dataclass(frozen=True)
+class Class:
+    """One nuisance class and all its closed-loop points."""
+
+    name: str
+    unit: str
+    nominal: float
+    points: tuple[Point, ...]
+
+    @property
+    def admitted(self) -> Range:
+        """Amounts on both sides of nominal up to which every point is robust."""
+        low = self._edge([point for point in self.points if point.amount <= self.nominal])
+        high = self._edge([point for point in self.points if point.amount >= self.nominal])
+        return Range(low=low, high=high)
+
+    @property
+    def measured(self) -> Range:
+        """Amounts between which success was measured in closed loop."""
+        amounts = [point.amount for point in self.points if point.drop] + [self.nominal]
+        return Range(low=min(amounts), high=max(amounts))
+
+    def distance(self, point: Point) -> float:
+        """How far a point is from no nuisance at all."""
+        return abs(point.amount - self.nominal)
+
+    def scope(self) -> NuisanceScope:
+        """The class as the envelope records it."""
+        admitted = self.admitted
+        behind = {
+            point.frames
+            for point in self.points
+            if point.outcome == "robust" and admitted.low <= point.amount <= admitted.high
+        }
+        return NuisanceScope(
+            unit=self.unit,
+            nominal=self.nominal,
+            measured=self.measured,
+            admitted=admitted,
+            frames=[frames for frames in FRAMES if frames in behind],
+        )
+
+    def _edge(self, points: Iterable[Point]) -> float:
+        edge = self.nominal
+        for _, group in groupby(sorted(points, key=self.distance), key=self.distance):
+            same = list(group)
+            if any(point.outcome != "robust" for point in same):
+                break
+            edge = same[0].amount
+        return edge
+
+
+def nuisance_classes(
+    evidence: Evidence, criteria: Criteria, monitors: Iterable[str]
+) -> dict[str, Class]:
+    """Every class of the criteria of which anything was measured, in closed loop or open."""
+    names = tuple(monitors)
+    found: dict[str, Class] = {}
+    for nuisance in criteria.nuisances:
+        conditions = shown(evidence, nuisance)
+        if conditions:
+            found[nuisance] = Class(
+                name=nuisance,
+                unit=conditions[0].unit,
+                nominal=conditions[0].nominal,
+                points=tuple(closed_loop_points(evidence, criteria, conditions, names)),
+            )
+    return found
+
+
+def nuisance_claims(
+    evidence: Evidence, criteria: Criteria, classes: dict[str, Class]
+) -> list[Claim]:
+    """One recorded bound per class of the criteria."""
+    limit = number(criteria.max_success_drop)
+    return [
+        Rule(
+            id=f"nuisance.{name}",
+            family="F2",
+            is_bound=True,
+            statement=f"Success drops by at most {limit} under {name}, "
+            "at every amount that was run in closed loop.",
+            criterion=f"success_drop <= {limit}",
+            rests_on=(*CLOSED_LOOP, f"input_scope.nuisance.{name}"),
+            suites=("nuisance_shift",),
+        ).claim(partial(_judge, evidence, name, classes.get(name)))
+        for name in criteria.nuisances
+    ]
+
+
+def _judge(evidence: Evidence, name: str, found: Class | None) -> Judged:
+    cells = evidence.cells("nuisance_shift", nuisance=name)
+    if any(cell.status == "crashed" for cell in cells):
+        evidence.need_rows(cells, f"nuisance_shift under {name}")
+    clean_success(evidence)
+    if found is None or not found.points:
+        if "nuisance_shift" not in evidence.plan.suites:
+            raise Missing("the suite nuisance_shift was not part of the run")
+        how = "only shown in open loop" if found else "not shown at all"
+        raise Missing(f"{how}; no closed-loop cell was run under {name}")
+    failing = [point for point in found.points if point.outcome in _FAILING]
+    if failing:
+        point = min(failing, key=lambda p: (found.distance(p), _FAILING.index(p.outcome)))
+        return _judged("fails", point.outcome, f"{point.reason}; {_kept(found)}", point)
+    open_points = [point for point in found.points if point.outcome != "robust"]
+    if open_points:
+        point = min(open_points, key=found.distance)
+        return _judged("unknown", "inconclusive", f"{point.reason}; {_kept(found)}", point)
+    admitted = found.admitted
+    if admitted.low == admitted.high:
+        raise Missing(f"no closed-loop cell was run off the nominal amount of {name}")
+    inside = [p for p in found.points if admitted.low <= p.amount <= admitted.high]
+    point = max(inside, key=found.distance)
+    return _judged("holds", "robust", f"{_kept(found)}; farthest, {point.reason}", point)
+
+
+def _judged(verdict: Verdict, outcome: Outcome, reason: str, point: Point) -> Judged:
+    decided = [point.drop.measurement] if point.drop else []
+    estimate = point.drop.estimate if point.drop else None
+    return Judged(verdict, outcome, reason, [*decided, *point.alarms], estimate)
+
+
+def _kept(found: Class) -> str:
+    admitted = found.admitted
+    if admitted.low == admitted.high:
+        return "success was shown to be kept at no amount"
+    if admitted.low == found.nominal:
+        return f"success is kept up to {number(admitted.high)} {found.unit}"
+    return f"success is kept from {number(admitted.low)} to {number(admitted.high)} {found.unit}"

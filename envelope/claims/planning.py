@@ -1,0 +1,115 @@
+"""Does the planner reach its goals with this model? The ground that every other claim stands on."""
+
+from envelope.claims.evidence import Evidence, Known, Missing
+from envelope.claims.rules import CLOSED_LOOP, OUTCOMES, Judged, Rule
+from envelope.claims.words import at_least, figures, number, settle
+from envelope.records import Claim, Criteria, Verdict
+
+REFERENCES = ("random", "untrained_twin")
+"""Arms that a model has to beat before its success says anything."""
+
+
+def planning_claims(evidence: Evidence, criteria: Criteria) -> list[Claim]:
+    """Success, gain over the references, and share of what the true dynamics allow."""
+    success = criteria.success_at_least
+    share = criteria.share_of_ceiling_at_least
+    return [
+        _rule(
+            "planning.success",
+            f"Clean closed-loop success is at least {number(success)}.",
+            f"success >= {number(success)}",
+        ).claim(lambda: _success(evidence, success)),
+        _rule(
+            "planning.above_floor",
+            "Success is above that of random actions and of an untrained twin.",
+            "success_gain > 0 over random and over untrained_twin",
+        ).claim(lambda: _above_floor(evidence)),
+        _rule(
+            "planning.share_of_ceiling",
+            f"Success is at least {number(share)} of the same planner's on the true dynamics.",
+            f"share_of_ceiling >= {number(share)}",
+        ).claim(lambda: _share_of_ceiling(evidence, share)),
+    ]
+
+
+def _rule(name: str, statement: str, criterion: str) -> Rule:
+    return Rule(
+        id=name,
+        family="base",
+        is_bound=False,
+        statement=statement,
+        criterion=criterion,
+        rests_on=CLOSED_LOOP,
+        suites=("planning",),
+    )
+
+
+def clean_success(evidence: Evidence) -> Known:
+    """Success of the model without any shift, over all planned streams.
+
+    Raises:
+        Missing: it was not measured, a cell crashed, or a planned stream has no rows.
+    """
+    _need_arms(evidence, "model")
+    found = evidence.need("planning/success", arm="model")
+    streams, planned = len(_streams(evidence)), evidence.plan.num_streams
+    if planned > 1 and streams < planned:
+        raise Missing(f"only {streams} of {planned} planned planner streams were summarised")
+    return found
+
+
+def _streams(evidence: Evidence) -> set[object]:
+    summaries = evidence.find("planning/success_by_stream")
+    return {one.condition.get("stream") for one in summaries if one.estimate is not None}
+
+
+def _need_arms(evidence: Evidence, *arms: str) -> None:
+    for arm in arms:
+        cells = [cell for cell in evidence.cells("planning") if cell.arm == arm]
+        evidence.need_rows(cells, f"planning with the arm {arm}")
+
+
+def _success(evidence: Evidence, limit: float) -> Judged:
+    measurement, found = clean_success(evidence)
+    verdict = at_least(found, limit)
+    streams = max(1, len(_streams(evidence)))
+    reason = (
+        f"success {figures(found, limit)}, {found.episodes} cases, "
+        f"{streams} stream{'s' if streams > 1 else ''}; needed >= {number(limit)}"
+    )
+    if verdict == "unknown":
+        reason += f"; {settle(found, limit)}"
+    return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)
+
+
+def _above_floor(evidence: Evidence) -> Judged:
+    _need_arms(evidence, "model", *REFERENCES)
+    known = [evidence.need("planning/success_gain", over=reference) for reference in REFERENCES]
+    verdict: Verdict = "unknown"
+    if any(found.high <= 0 for _, found in known):
+        verdict = "fails"
+    elif all(found.low > 0 for _, found in known):
+        verdict = "holds"
+    least = min(known, key=lambda one: one.estimate.low)
+    reason = "gain in success " + ", ".join(
+        f"{figures(found, 0)} over {measurement.condition['over']}" for measurement, found in known
+    )
+    reason += f", {least.estimate.episodes} cases; needed > 0"
+    if verdict == "unknown":
+        reason += f"; {settle(least.estimate, 0)}"
+    return Judged(
+        verdict, OUTCOMES[verdict], reason, [one.measurement for one in known], least.estimate
+    )
+
+
+def _share_of_ceiling(evidence: Evidence, limit: float) -> Judged:
+    _need_arms(evidence, "model", "true_dynamics")
+    measurement, found = evidence.need("planning/share_of_ceiling")
+    verdict = at_least(found, limit)
+    reason = (
+        f"share of the ceiling {figures(found, limit)}, {found.episodes} cases; "
+        f"needed >= {number(limit)}"
+    )
+    if verdict == "unknown":
+        reason += f"; {settle(found, limit)}"
+    return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)

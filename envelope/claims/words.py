@@ -1,0 +1,72 @@
+"""Verdicts from intervals, and the words that carry their figures."""
+
+import math
+
+from envelope.records import Estimate, Verdict
+
+_MOST_EPISODES = 1_000_000
+"""Beyond this, saying how many episodes would settle something helps nobody."""
+
+
+def at_least(found: Estimate, limit: float) -> Verdict:
+    """Holds when the whole interval reaches the limit, fails when none of it does."""
+    if found.low >= limit:
+        return "holds"
+    return "fails" if found.high < limit else "unknown"
+
+
+def at_most(found: Estimate, limit: float) -> Verdict:
+    """Holds when the whole interval stays within the limit, fails when none of it does."""
+    if found.high <= limit:
+        return "holds"
+    return "fails" if found.low > limit else "unknown"
+
+
+def figures(found: Estimate, limit: float) -> str:
+    """`0.83 [0.79, 0.87]`, with as many digits as it takes to tell each end from the limit."""
+    return "{} [{}, {}]".format(*_texts([found.value, found.low, found.high], limit))
+
+
+def number(value: float) -> str:
+    """A number as people write it: no trailing zeros, no false precision."""
+    return f"{value:.4g}"
+
+
+def _texts(values: list[float], limit: float) -> list[str]:
+    texts: list[str] = []
+    for digits in (2, 3, 4, 6):
+        texts = [f"{value:.{digits}f}" for value in values]
+        told_apart = all(
+            (value == limit) == (float(text) == limit)
+            for value, text in zip(values, texts, strict=True)
+        )
+        if told_apart:
+            break
+    return texts
+
+
+def episodes_to_settle(found: Estimate, limit: float) -> int | None:
+    """About how many episodes would move the interval off the limit at the observed value.
+
+    An interval shrinks with the root of the number of episodes; a share of exactly 0 or 1 has an
+    exact answer. None where the value sits on the limit, or only an absurd number would do.
+    """
+    gap = abs(found.value - limit)
+    if not gap:
+        return None
+    if found.interval == "clopper_pearson" and found.value in (0.0, 1.0) and 0 < limit < 1:
+        needed = math.log(0.025) / math.log(limit if found.value else 1 - limit)
+    else:
+        end = found.low if found.value > limit else found.high
+        needed = found.episodes * (abs(found.value - end) / gap) ** 2
+    if needed > _MOST_EPISODES:
+        return None
+    return max(found.episodes + 1, math.ceil(needed))
+
+
+def settle(found: Estimate, limit: float) -> str:
+    """What would settle an interval that straddles the limit, as the end of a sentence."""
+    needed = episodes_to_settle(found, limit)
+    if needed is None:
+        return "too close to the limit for any number of episodes to settle it"
+    return f"about {needed} episodes would settle it"
