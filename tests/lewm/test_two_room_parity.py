@@ -3,7 +3,9 @@
 The reference runs where `stable_worldmodel` is installed next to torch and gymnasium
 (`pip install --no-deps stable-worldmodel`); version 0.1.1 and commit addbab4 hold the same
 environment. Its package imports far more than its environment needs, so the environment's
-module is loaded without running the package's `__init__`.
+module is loaded without running the package's `__init__`. Where it is not installed,
+test_two_room_recorded.py compares with what it did; run this file as a program to record that
+again.
 
 Measured there: states differ by less than 1e-5 pixels; frames by at most one grey level, in
 at most 0.13 % of the values. Those lie where dot and background share a level, such as the red
@@ -13,6 +15,7 @@ of its exponential. With colours that share no level all frames are equal.
 
 import importlib
 import importlib.util
+import json
 import sys
 import types
 from pathlib import Path
@@ -46,28 +49,37 @@ FACTOR_SETS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def reference_class() -> type:
+def load_reference() -> type:
+    """The reference environment's class.
+
+    Raises:
+        ModuleNotFoundError: it, or something that its environment needs, is not installed.
+    """
     spec = importlib.util.find_spec("stable_worldmodel")
     if spec is None or not spec.submodule_search_locations:
-        pytest.skip(
-            "stable_worldmodel is not installed; it is no tool of CI, so this skips there too"
-        )
-    pytest.importorskip("torch")
+        raise ModuleNotFoundError("no module stable_worldmodel", name="stable_worldmodel")
     root = Path(spec.submodule_search_locations[0])
     with pytest.MonkeyPatch.context() as patch:
         for name in ("", ".envs", ".envs.two_room"):
             package = types.ModuleType(f"stable_worldmodel{name}")
             package.__path__ = [str(root.joinpath(*name.split(".")))]
             patch.setitem(sys.modules, package.__name__, package)
-        try:
-            module = importlib.import_module("stable_worldmodel.envs.two_room.env")
-        except ModuleNotFoundError as missing:
-            pytest.skip(f"the environment of stable_worldmodel needs {missing.name}")
+        module = importlib.import_module("stable_worldmodel.envs.two_room.env")
         for name in [name for name in sys.modules if name.startswith("stable_worldmodel")]:
             patch.delitem(sys.modules, name)
     found: type = module.TwoRoomEnv
     return found
+
+
+@pytest.fixture(scope="module")
+def reference_class() -> type:
+    try:
+        return load_reference()
+    except ModuleNotFoundError as missing:
+        pytest.skip(
+            f"{missing.name} is not installed; stable_worldmodel is no tool of CI, so this skips "
+            "there too, and test_two_room_recorded.py stands in"
+        )
 
 
 def as_the_reference_wants(name: str, value: Any) -> Any:
@@ -180,3 +192,26 @@ def test_success_is_judged_as_in_the_reference(reference_class):
 
     assert world.solved(states, goals).tolist() == expected
     assert 0.2 < np.mean(expected) < 0.8
+
+
+def record(path: Path) -> None:
+    """Keep what the reference does, for machines that do not have it."""
+    reference = load_reference()
+    kept: dict[str, Any] = {"factor_sets": json.dumps(FACTOR_SETS)}
+    for name, factors in FACTOR_SETS.items():
+        env, world = reference_with(reference, factors), TwoRoom(factors=factors)
+        states = states_everywhere(world, 90, seed=6)
+        actions = np.random.default_rng(7).uniform(-1.6, 1.6, states.shape).astype(np.float32)
+        pairs = zip(states, actions, strict=True)
+        kept[f"{name}.next"] = np.array([reference_step(env, *pair) for pair in pairs])
+        kept[f"{name}.states"], kept[f"{name}.actions"] = states, actions
+        frames = []
+        for state in states[:2]:
+            env._set_state(state)
+            frames.append(env.render())
+        kept[f"{name}.frames"] = np.array(frames)
+    np.savez_compressed(path, **kept)
+
+
+if __name__ == "__main__":
+    record(Path(__file__).with_name("two_room_recorded.npz"))
