@@ -188,12 +188,12 @@ class TwoRoomVectorEnv(gymnasium.vector.VectorEnv[Frame, Action, NDArray[Any]]):
         self, actions: Action
     ) -> tuple[Frame, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Move every agent by its action, (N, 2)."""
-        starting = self._has_ended.copy()
+        starting = self._has_ended
         moved = self.world.step(self._states, actions)
         self._states = np.where(starting[:, None], self._states, moved)
         self._num_steps += 1
         self._draw_cases(np.flatnonzero(starting))
-        arrived = self.world.solved(self._states, self._goals) & ~starting
+        arrived = self.world.solved(self._states, self._goals)
         too_long = np.zeros(self.num_envs, dtype=bool)
         if self._max_episode_steps is not None:
             too_long = self._num_steps >= self._max_episode_steps

@@ -22,12 +22,16 @@ def some():
 def test_start_and_goal_are_the_given_env_steps_apart_in_a_held_out_episode(some):
     numbers = range(HELD_OUT_FIRST_EPISODE, HELD_OUT_FIRST_EPISODE + 64)
     states, _ = walk(WORLD, NoisyExpert(), episodes=numbers, length_env_steps=100, seed=0)
-    episodes = []
+    episodes, rows = [], []
     for start, goal in zip(some.starts, some.goals, strict=True):
         (episode,), (row,) = np.nonzero((states == start).all(axis=-1))
         assert np.array_equal(states[episode, row + 25], goal)
         episodes.append(episode)
+        rows.append(row)
     assert len(set(episodes)) == 40
+    assert min(rows) < 10
+    assert max(rows) > 65
+    assert len(set(rows)) > 20
 
 
 def test_no_case_is_solved_at_the_start_and_those_left_out_are_counted():

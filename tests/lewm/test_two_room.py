@@ -58,6 +58,12 @@ def test_the_door_lets_the_agent_through_and_its_margin_counts():
         assert (step(TwoRoom(), (99.0, y), (1.0, 0.0))[0] == 104.0) is passes
 
 
+def test_an_agent_in_the_middle_of_the_doorway_is_put_back_to_the_far_side():
+    fast = TwoRoom(factors={"agent.speed": 10.5})
+    assert step(fast, (111.9, 60.0), (0.0, 1.0)) == [99.5, 70.5]
+    assert step(fast, (112.0, 60.0), (0.0, 1.0)) == [124.5, 70.5]
+
+
 def test_the_border_stops_the_agent_at_its_radius():
     world = TwoRoom(factors={"agent.radius": 14.0})
     assert step(world, (30.0, 195.0), (-1.0, 1.0)) == [28.0, 196.0]
