@@ -1,0 +1,261 @@
+"""What can be changed about the picture without changing the task: eight classes.
+
+Shapes in this module:
+    N  frames          H, W  frame height, width          S  state width
+
+A strength in [0, 1] maps to an amount in the unit of the class. A length in px counts pixels of
+a picture 224 wide, whatever size is rendered. A world that has a factor of variation called like
+the class draws it itself; otherwise the class works on pixels. Strength 0 is the clean frame.
+
+Directions say which way: a colour to move to, darker or brighter, where the picture moves to.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envelope.errors import EnvelopeError
+from perturbations import color, pixels
+from perturbations.nuisance import FrameSeeds, Nuisance, factors
+
+if TYPE_CHECKING:
+    from perturbations.protocols import Frames, States, World
+
+PICTURE_PX = 224
+"""Width of the picture that lengths are counted in."""
+
+TARGETS: Mapping[str, tuple[int, int, int]] = {
+    "to_red": (255, 0, 0),
+    "to_yellow": (255, 255, 0),
+    "to_green": (0, 128, 0),
+    "to_blue": (0, 0, 255),
+    "to_navy": (0, 0, 128),
+    "to_magenta": (255, 0, 255),
+    "to_grey": (128, 128, 128),
+}
+"""Where colour classes can go; sRGB grey levels."""
+VISIBLE_DELTA_E = 20.0
+"""Agent and background stay at least so far apart: a nuisance must not hide the agent."""
+_SHORTEST_PATH_DELTA_E = 10.0
+
+
+class _Color(Nuisance):
+    """A flat colour moves through Lab, in a straight line, towards a named one."""
+
+    unit = "delta_e"
+
+    def __init__(self, name: str, *, factor: str, beside: str) -> None:
+        self.name = name
+        self.factor = factor
+        self.beside = beside
+
+    def directions(self, world: "World") -> tuple[str, ...]:
+        values = factors(world)
+        if self.factor not in values:
+            return ()
+        start = color.to_lab(values[self.factor])
+        other = color.to_lab(values[self.beside]) if self.beside in values else None
+        return tuple(
+            name
+            for name, target in TARGETS.items()
+            if _is_open(start, color.to_lab(np.array(target)), other)
+        )
+
+    def amount(self, world: "World", direction: str, strength: float) -> float:
+        return strength * float(color.delta_e(factors(world)[self.factor], TARGETS[direction]))
+
+    def native_value(self, world: "World", direction: str, amount: float) -> NDArray[np.int64]:
+        share = amount / self.amount(world, direction, 1.0)
+        return color.between(factors(world)[self.factor], TARGETS[direction], share)
+
+    def change(
+        self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
+    ) -> "Frames":
+        raise AssertionError("a colour is always the world's own factor")
+
+
+class _Gradient(_Color):
+    """The background goes over from its own colour on the left to another on the right."""
+
+    def change(
+        self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
+    ) -> "Frames":
+        clean = world.render(states)
+        end = self.native_value(world, direction, amount)
+        weights = np.linspace(0, 1, clean.shape[2], dtype=np.float32)[None, None, :, None]
+        return pixels.blend(clean, world.render(states, {self.factor: end}), weights)
+
+
+class _Light(Nuisance):
+    """Linear light times a gain; what leaves the range of the camera is cut."""
+
+    name, unit, nominal = "light.gain", "gain", 1.0
+
+    def directions(self, world: "World") -> tuple[str, ...]:
+        return ("darker", "brighter")
+
+    def amount(self, world: "World", direction: str, strength: float) -> float:
+        return 1.0 - 0.8 * strength if direction == "darker" else 1.0 + strength
+
+    def native_value(self, world: "World", direction: str, amount: float) -> float:
+        return amount
+
+    def change(
+        self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
+    ) -> "Frames":
+        return pixels.gain(world.render(states), amount)
+
+
+class _Distractor(Nuisance):
+    """A disc behind agent and walls, anywhere in the picture, still over an episode."""
+
+    name, unit = "distractor", "px"
+    largest_px = 32.0
+
+    def directions(self, world: "World") -> tuple[str, ...]:
+        return ("anywhere",)
+
+    def amount(self, world: "World", direction: str, strength: float) -> float:
+        return self.largest_px * strength
+
+    def native_value(self, world: "World", direction: str, amount: float) -> float:
+        return amount
+
+    def change(
+        self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
+    ) -> "Frames":
+        clean = world.render(states)
+        size = clean.shape[1]
+        mask = pixels.discs(size, amount * size / PICTURE_PX, seeds.cases)[..., None]
+        paint = np.array(_stand_out(world), dtype=np.uint8)
+        if "background.color" in factors(world):
+            # Repainting the background alone leaves agent and walls in front of the disc.
+            return pixels.blend(clean, world.render(states, {"background.color": paint}), mask)
+        return pixels.blend(clean, np.broadcast_to(paint, clean.shape), mask)
+
+
+class _Blur(Nuisance):
+    """Gaussian blur; its radius is the standard deviation."""
+
+    name, unit = "blur", "px"
+
+    def directions(self, world: "World") -> tuple[str, ...]:
+        return ("isotropic",)
+
+    def amount(self, world: "World", direction: str, strength: float) -> float:
+        return 12.0 * strength
+
+    def native_value(self, world: "World", direction: str, amount: float) -> float:
+        return amount
+
+    def change(
+        self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
+    ) -> "Frames":
+        clean = world.render(states)
+        return pixels.blur(clean, amount * clean.shape[1] / PICTURE_PX)
+
+
+class _Noise(Nuisance):
+    """Independent Gaussian noise on every grey level, fresh in every frame."""
+
+    name, unit = "noise", "std"
+
+    def directions(self, world: "World") -> tuple[str, ...]:
+        return ("white",)
+
+    def amount(self, world: "World", direction: str, strength: float) -> float:
+        return 64.0 * strength
+
+    def native_value(self, world: "World", direction: str, amount: float) -> float:
+        return amount
+
+    def change(
+        self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
+    ) -> "Frames":
+        return pixels.noise(world.render(states), amount, seeds.cases, seeds.times)
+
+
+class _CameraShift(Nuisance):
+    """The picture moves by whole pixels; its edge is repeated into the gap."""
+
+    name, unit = "camera.shift", "px"
+    _moves: Mapping[str, tuple[int, int]] = {
+        "left": (-1, 0),
+        "right": (1, 0),
+        "up": (0, -1),
+        "down": (0, 1),
+    }
+
+    def directions(self, world: "World") -> tuple[str, ...]:
+        return tuple(self._moves)
+
+    def amount(self, world: "World", direction: str, strength: float) -> float:
+        scale = getattr(world, "size_px", PICTURE_PX) / PICTURE_PX
+        return round(32.0 * strength * scale) / scale
+
+    def native_value(self, world: "World", direction: str, amount: float) -> tuple[float, float]:
+        right, down = self._moves[direction]
+        return right * amount, down * amount
+
+    def change(
+        self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
+    ) -> "Frames":
+        clean = world.render(states)
+        reach = round(amount * clean.shape[2] / PICTURE_PX)
+        right, down = self._moves[direction]
+        return pixels.moved(clean, right * reach, down * reach)
+
+
+NUISANCES: Mapping[str, Nuisance] = {
+    nuisance.name: nuisance
+    for nuisance in (
+        _Color("background.color", factor="background.color", beside="agent.color"),
+        _Gradient("background.gradient", factor="background.color", beside="agent.color"),
+        _Color("agent.color", factor="agent.color", beside="background.color"),
+        _Light(),
+        _Distractor(),
+        _Blur(),
+        _Noise(),
+        _CameraShift(),
+    )
+}
+"""Every class by its name."""
+
+
+def find(name: str) -> Nuisance:
+    """The class of that name.
+
+    Raises:
+        EnvelopeError: there is none.
+    """
+    if name not in NUISANCES:
+        raise EnvelopeError(
+            f"no nuisance is called {name!r}; there are {', '.join(NUISANCES)}",
+            next_step="correct the name in the criteria",
+        )
+    return NUISANCES[name]
+
+
+def _is_open(
+    start: NDArray[np.float64], end: NDArray[np.float64], other: NDArray[np.float64] | None
+) -> bool:
+    """Whether the way from start to end (Lab) leads somewhere, and not past the other colour."""
+    way = end - start
+    length = float(np.linalg.norm(way))
+    if length < _SHORTEST_PATH_DELTA_E:
+        return False
+    if other is None:
+        return True
+    share = np.clip(np.dot(other - start, way) / length**2, 0, 1)
+    return float(np.linalg.norm(start + share * way - other)) >= VISIBLE_DELTA_E
+
+
+def _stand_out(world: "World") -> tuple[int, int, int]:
+    """The target colour that lies farthest from both agent and background."""
+    values = factors(world)
+    near = [values[name] for name in ("agent.color", "background.color") if name in values]
+    if not near:
+        return TARGETS["to_magenta"]
+    return max(TARGETS.values(), key=lambda c: min(float(color.delta_e(c, n)) for n in near))
