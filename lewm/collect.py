@@ -4,7 +4,7 @@ Shapes in this module:
     E  episodes    T  env steps of each    H, W  picture size    A  action width    S  state width
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -138,6 +138,7 @@ def collect_to_file(
     seed: int,
     first_episode: int = 0,
     compression: Compression = "gzip",
+    progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Collect episodes into an HDF5 file, a few at a time, in little memory.
 
@@ -153,6 +154,7 @@ def collect_to_file(
         seed: of the whole collection, 0 or more.
         first_episode: number of the first episode.
         compression: see `EpisodeWriter`.
+        progress: told how many more episodes were written.
 
     Raises:
         LewmError: as for `collect` and `EpisodeWriter`.
@@ -178,3 +180,4 @@ def collect_to_file(
                 first_episode=first_episode + start,
             )
             writer.append(part)
+            progress(part.num_episodes)

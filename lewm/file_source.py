@@ -4,9 +4,10 @@ Apart from `lewm.data`, so that auditing a model does without h5py.
 """
 
 import hashlib
+import json
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -39,6 +40,17 @@ class FileSource:
         self._path = path
         self._offsets: NDArray[np.int64] = self._file["ep_offset"][:].astype(np.int64)
         self.lengths: NDArray[np.int64] = self._file["ep_len"][:].astype(np.int64) - 1
+
+    @property
+    def action_width(self) -> int:
+        return int(self._file["action"].shape[1])
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the file says of its collection; empty when it was collected elsewhere."""
+        text = self._file.attrs.get("provenance", "{}")
+        found: dict[str, Any] = json.loads(text)
+        return found
 
     def __enter__(self) -> Self:
         return self

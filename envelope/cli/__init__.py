@@ -67,6 +67,12 @@ def main() -> NoReturn:
         status = cli(standalone_mode=False)
     except EnvelopeError as error:
         _stop(f"envelope: {error}", error.exit_status)
+    except ModuleNotFoundError as error:
+        _stop(
+            f"envelope: this command needs {error.name}, which is not installed\n"
+            "  Next: pip install 'world-model-envelope[measure]'",
+            2,
+        )
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -1,0 +1,303 @@
+"""The `lewm` command: collect episodes, train a world model, evaluate it, plan with it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from lewm.errors import LewmError
+
+_model_option = click.option(
+    "--model", type=click.Path(path_type=Path), required=True, help="Checkpoint."
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+@click.version_option(package_name="world-model-envelope", prog_name="lewm")
+def cli() -> None:
+    """Train a LeWorldModel and plan with it.
+
+    \b
+    Example:
+        lewm collect --size-px 64 --factor agent.radius=14 --episodes 600 --out data.h5
+        lewm train --data data.h5 --out ckpt.pt
+        lewm eval --model ckpt.pt --num-cases 100
+        lewm plan --model ckpt.pt --start 40,40 --goal 90,60
+
+    Exit status: 0 done, 2 not.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command; turn every problem into one message and status 2."""
+    try:
+        status = cli(standalone_mode=False)
+    except LewmError as error:
+        _stop(f"lewm: {error}")
+    except ModuleNotFoundError as error:
+        _stop(
+            f"lewm: this command needs {error.name}, which is not installed\n"
+            "  Next: pip install 'world-model-envelope[train]'"
+        )
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("lewm: stopped", err=True)
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _stop(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(2)
+
+
+# --- collect ------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--world", "world_name", type=click.Choice(["two-room"]), default="two-room")
+@click.option("--size-px", type=int, default=224, show_default=True, help="Frame size.")
+@click.option("--factor", multiple=True, metavar="NAME=VALUE", help="A factor off its default.")
+@click.option("--policy", type=click.Choice(["expert", "random"]), default="expert")
+@click.option("--action-noise", type=float, default=0.5, show_default=True, help="Of the expert.")
+@click.option("--episodes", type=int, default=600, show_default=True)
+@click.option("--length", type=int, default=100, show_default=True, help="Env steps per episode.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="HDF5 file to write.")
+def collect(
+    world_name: str,
+    size_px: int,
+    factor: tuple[str, ...],
+    policy: str,
+    action_noise: float,
+    episodes: int,
+    length: int,
+    seed: int,
+    out: Path,
+) -> None:
+    """Let a policy act in a world and keep what happens."""
+    from lewm.collect import NoisyExpert, RandomPolicy, collect_to_file
+
+    world = _world({"world": world_name, "size_px": size_px, "factors": _factors(factor)})
+    actor = NoisyExpert(action_noise=action_noise) if policy == "expert" else RandomPolicy()
+    with click.progressbar(length=episodes, label="collect", file=sys.stderr) as bar:
+        collect_to_file(
+            out,
+            world,
+            actor,
+            num_episodes=episodes,
+            length_env_steps=length,
+            seed=seed,
+            progress=bar.update,
+        )
+    click.echo(f"{episodes} episodes of {length} env steps: {out}")
+
+
+# --- train --------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="HDF5 episodes.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoint to write.")
+@click.option("--preset", type=click.Choice(["paper", "small", "tiny"]), default="small")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--updates", type=int, default=4000, show_default=True)
+@click.option("--batch-size", type=int, default=128, show_default=True)
+@click.option("--learning-rate", type=float, default=5e-4, show_default=True)
+@click.option("--sigreg-weight", type=float, default=0.02, show_default=True)
+def train(
+    data: Path,
+    out: Path,
+    preset: str,
+    seed: int,
+    updates: int,
+    batch_size: int,
+    learning_rate: float,
+    sigreg_weight: float,
+) -> None:
+    """Train a world model on episodes."""
+    from lewm import config as presets
+    from lewm.checkpoint import Checkpoint, save_checkpoint
+    from lewm.file_source import FileSource
+    from lewm.train import train as run
+
+    recipe = presets.TrainConfig(
+        seed=seed,
+        batch_size=batch_size,
+        num_updates=updates,
+        schedule_updates=10 * updates,
+        warmup_updates=max(1, updates // 10),
+        learning_rate=learning_rate,
+        weight_decay=1e-3,
+        clip_norm=1.0,
+        sigreg_weight=sigreg_weight,
+        num_projections=128,
+        calibration_batches=50,
+        log_every_updates=max(1, updates // 20),
+    )
+    with FileSource(data) as source:
+        scope = _collected_in(source.provenance, data)
+        model_config = getattr(presets, preset)(action_width=source.action_width)
+        result = run(model_config, recipe, source, progress=lambda at: click.echo(at.line()))
+    digest = save_checkpoint(
+        out,
+        Checkpoint(
+            config=model_config,
+            tensors=dict(result.model.state_dict()),
+            action_stats=result.action_stats,
+            world=scope,
+            plan_config=presets.PlanConfig(),
+            training=result.record,
+        ),
+    )
+    click.echo(f"{out}  sha256 {digest}")
+
+
+# --- eval ---------------------------------------------------------------------------------------
+
+
+@cli.command("eval")
+@_model_option
+@click.option("--cases", type=click.Path(path_type=Path), help="Frozen cases; sampled if absent.")
+@click.option("--num-cases", type=int, default=300, show_default=True)
+@click.option("--goal-offset", type=int, default=25, show_default=True, help="Env steps.")
+@click.option("--budget", type=int, default=50, show_default=True, help="Env steps.")
+@click.option("--streams", type=int, default=1, show_default=True, help="Planner streams.")
+@click.option("--references/--no-references", default=True, help="Floor, twin and ceiling too.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@_json_option
+def evaluate(
+    model: Path,
+    cases: Path | None,
+    num_cases: int,
+    goal_offset: int,
+    budget: int,
+    streams: int,
+    references: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Plan in closed loop on held-out cases; report success beside its references."""
+    from lewm.adapter import load_model
+    from lewm.cases import load, sample_cases
+    from lewm.evaluation import evaluate as run
+
+    loaded = load_model(model)
+    world = _world(loaded.world)
+    loaded.require_world(world)
+    chosen = (
+        load(cases)
+        if cases
+        else sample_cases(world, num_cases=num_cases, goal_offset_env_steps=goal_offset, seed=seed)
+    )
+    results = run(
+        loaded,
+        world,
+        chosen,
+        budget_env_steps=budget,
+        streams=range(seed, seed + streams),
+        references=references,
+        progress=lambda arm: click.echo(f"running {arm} ...", err=True),
+    )
+    if as_json:
+        click.echo(json.dumps([result.to_json() for result in results], indent=1))
+        return
+    click.echo(
+        f"{chosen.num_cases} cases ({chosen.num_solved_dropped} solved at the start left out)"
+    )
+    click.echo(f"cases sha256 {chosen.digest()}")
+    for result in results:
+        click.echo(result.line())
+
+
+# --- plan ---------------------------------------------------------------------------------------
+
+
+@cli.command()
+@_model_option
+@click.option("--start", required=True, metavar="X,Y", help="State to start from, world units.")
+@click.option("--goal", required=True, metavar="X,Y", help="State to reach, world units.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@_json_option
+def plan(model: Path, start: str, goal: str, seed: int, as_json: bool) -> None:
+    """Plan once, execute the plan, and say where it ends."""
+    import numpy as np
+
+    from lewm.adapter import load_model
+    from lewm.planner import CEM
+
+    loaded = load_model(model)
+    world = _world(loaded.world)
+    loaded.require_world(world)
+    state, target = np.array([_point(start)]), np.array([_point(goal)])
+    found = CEM(loaded.plan_config).plan(loaded, world.render(state), world.render(target), [seed])
+    for action in found.actions[0]:
+        state = world.step(state, action[None])
+    result = {
+        "actions": found.actions[0].tolist(),
+        "imagined_cost": float(found.imagined_cost[0]),
+        "reached": state[0].tolist(),
+        "distance": float(world.distance(state, target)[0]),
+        "solved": bool(world.solved(state, target)[0]),
+    }
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    for step, (across, along) in enumerate(result["actions"]):
+        click.echo(f"env step {step + 1:2d}  {across:+.3f} {along:+.3f}")
+    click.echo(f"imagined cost {result['imagined_cost']:.4f}")
+    reached = ", ".join(f"{value:.1f}" for value in state[0])
+    click.echo(
+        f"reached ({reached}), {result['distance']:.1f} px from the goal: "
+        f"{'solved' if result['solved'] else 'not solved'} by {world.success_rule}"
+    )
+
+
+# --- shared -------------------------------------------------------------------------------------
+
+
+def _world(scope: dict[str, Any]) -> Any:
+    from lewm.worlds import make_world
+
+    return make_world(scope)
+
+
+def _collected_in(provenance: dict[str, Any], data: Path) -> dict[str, Any]:
+    """The world's scope, out of what a data set says of its collection."""
+    try:
+        return {key: provenance[key] for key in ("world", "size_px", "factors")}
+    except KeyError:
+        raise LewmError(
+            f"{data} does not say which world it was collected in",
+            next_step="collect it with `lewm collect`",
+        ) from None
+
+
+def _factors(given: tuple[str, ...]) -> dict[str, Any]:
+    factors: dict[str, Any] = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        try:
+            if not equals:
+                raise ValueError
+            factors[name] = json.loads(value)
+        except ValueError:
+            raise LewmError(
+                f"--factor {item!r} is not NAME=VALUE with a JSON value",
+                next_step="write for instance --factor agent.radius=14",
+            ) from None
+    return factors
+
+
+def _point(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise LewmError(
+            f"{text!r} is not a list of numbers", next_step="write for instance 40,40"
+        ) from None
