@@ -6,15 +6,17 @@ Shapes in this module:
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lewm.episode_file import Compression, EpisodeWriter
 from lewm.episodes import Episodes
 from lewm.errors import LewmError
 from lewm.policies import NoisyExpert, Policy, RandomPolicy
+
+if TYPE_CHECKING:
+    from lewm.episode_file import Compression
 
 __all__ = [
     "Episodes",
@@ -137,7 +139,7 @@ def collect_to_file(
     length_env_steps: int,
     seed: int,
     first_episode: int = 0,
-    compression: Compression = "gzip",
+    compression: "Compression" = "gzip",
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Collect episodes into an HDF5 file, a few at a time, in little memory.
@@ -159,6 +161,8 @@ def collect_to_file(
     Raises:
         LewmError: as for `collect` and `EpisodeWriter`.
     """
+    from lewm.episode_file import EpisodeWriter  # h5py: no audit needs it
+
     origin = {
         **world.scope(),
         **policy.settings(),

@@ -1,6 +1,8 @@
 """Cases: paired, held out, unsolved at the start, and not to be edited."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -120,3 +122,8 @@ def test_arrays_that_do_not_pair_up_are_no_cases():
     for starts, goals in ((two, three), (two[:0], two[:0]), (two, two * np.nan)):
         with pytest.raises(LewmError):
             Cases(starts, goals, {}, 0)
+
+
+def test_sampling_cases_needs_no_h5py():
+    code = "import sys, lewm.cases; sys.exit('h5py' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
