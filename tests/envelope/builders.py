@@ -15,12 +15,14 @@ from typing import Any, Literal
 from scipy.stats import beta
 
 from envelope.criteria import default_criteria
+from envelope.draft import draft
 from envelope.records import (
     CalibratedMonitor,
     Calibration,
     Cell,
     Conventions,
     Criteria,
+    Envelope,
     Estimate,
     FileDigest,
     Measurement,
@@ -588,3 +590,9 @@ def measurements() -> Measurements:
             run_cells=len(cells),
         ),
     )
+
+
+@cache
+def example_envelope() -> Envelope:
+    """The record of that run."""
+    return draft(measurements())

@@ -1,0 +1,195 @@
+"""The fields that a deployment has to declare, how each is compared, and why a change matters.
+
+One table for both sides: `triggers` writes it into the record, `scope` holds a deployment to it.
+Paths are the same in the record and in the deploy file. The table of changes that it follows is in
+facts/peers.md 5.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Comparison = Literal["equal", "within", "at_most", "subset", "digest_equal"]
+Meanwhile = Literal["stop", "restrict", "tighten_monitor"]
+
+EXPLOITATION = "exploitation.search"
+MIGRATION = "migration.candidate"
+DRIFT = "drift.usable_horizon"
+SUITE_OF = {EXPLOITATION: "exploitation", MIGRATION: "migration", DRIFT: "horizon_drift"}
+"""Suites that would measure a claim which a change brings newly into scope."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One declared quantity."""
+
+    path: str
+    comparison: Comparison
+    reason: str
+    """Why leaving it ends reliance, as a sentence."""
+    brings_in: tuple[str, ...] = ()
+    """Claims that a larger or another value brings newly into scope."""
+    meanwhile: Meanwhile = "stop"
+
+
+INPUT = (
+    Field("input_scope.world", "equal", "Another world moves and looks differently."),
+    Field(
+        "input_scope.observation.size_px",
+        "equal",
+        "The encoder was measured on frames of this size.",
+    ),
+    Field(
+        "input_scope.observation.env_steps_per_frame",
+        "equal",
+        "How far the world moves between two frames decides every prediction error.",
+    ),
+    Field(
+        "input_scope.factors",
+        "equal",
+        "Factors of variation off their default change what a frame shows.",
+    ),
+)
+
+_SEARCH = "Another search finds other errors of the model."
+PLANNER = (
+    Field("planner_scope.algorithm", "equal", _SEARCH, (EXPLOITATION,)),
+    Field(
+        "planner_scope.num_samples",
+        "within",
+        "More search finds more errors of the model, less search finds worse plans.",
+        (EXPLOITATION,),
+        "restrict",
+    ),
+    Field(
+        "planner_scope.iterations",
+        "within",
+        "More search finds more errors of the model, less search finds worse plans.",
+        (EXPLOITATION,),
+        "restrict",
+    ),
+    Field("planner_scope.elites", "equal", _SEARCH),
+    Field(
+        "planner_scope.horizon",
+        "within",
+        "Errors compound with the horizon, and a longer plan has more of them to exploit.",
+        (DRIFT, EXPLOITATION),
+        "restrict",
+    ),
+    Field(
+        "planner_scope.block_size", "equal", "Env steps per model step decide what one step means."
+    ),
+    Field(
+        "planner_scope.execute_blocks",
+        "equal",
+        "Replanning later lets errors grow, replanning sooner changes the search.",
+    ),
+    Field("planner_scope.history", "equal", "The predictor was measured with this much context."),
+    Field("planner_scope.cost", "equal", "Another cost ranks plans differently.", (EXPLOITATION,)),
+)
+
+CONVENTIONS = (
+    Field(
+        "planner_scope.conventions.action_scale",
+        "equal",
+        "Actions scaled differently are other actions.",
+    ),
+    Field(
+        "planner_scope.conventions.batchnorm",
+        "equal",
+        "BatchNorm in another mode is another model.",
+    ),
+    Field(
+        "planner_scope.conventions.success_rule",
+        "equal",
+        "Another success rule counts other episodes.",
+    ),
+    Field(
+        "planner_scope.conventions.goal_offset_env_steps",
+        "within",
+        "Goals farther away were not planned for.",
+        (),
+        "restrict",
+    ),
+    Field(
+        "planner_scope.conventions.budget_env_steps",
+        "equal",
+        "A smaller budget of env steps ends episodes before they succeed.",
+    ),
+    Field(
+        "planner_scope.conventions.solver_batch",
+        "equal",
+        "The batch of the solver can move what each case draws.",
+    ),
+    Field(
+        "planner_scope.conventions.dtype", "equal", "Another precision rounds costs differently."
+    ),
+    Field("planner_scope.conventions.device", "equal", "Another device rounds costs differently."),
+)
+
+MODEL = (
+    Field("model_state.adapter", "equal", "Another adapter reads the model differently."),
+    Field(
+        "model_state.tuning",
+        "equal",
+        "A tuning step can improve probes and worsen planning and monitoring.",
+        (MIGRATION,),
+    ),
+)
+
+FIXED = (*MODEL, *INPUT, *PLANNER, *CONVENTIONS)
+"""All fields whose path does not depend on the record."""
+
+CHECKPOINT = Field(
+    "model_state.tensor_digest",
+    "digest_equal",
+    "Other weights are another model.",
+    (MIGRATION,),
+)
+ANY_BATCH = "any"
+"""A recorded `solver_batch`: each case has its own stream, so its batch moves nothing."""
+
+
+def nuisance_field(name: str) -> Field:
+    """The admitted range of one nuisance class."""
+    return Field(
+        f"input_scope.nuisance.{name}",
+        "subset",
+        f"Success under more {name} was not measured, or not kept.",
+        (),
+        "restrict",
+    )
+
+
+def monitor_fields(name: str) -> tuple[Field, Field]:
+    """Threshold and stated rate of one monitor."""
+    return (
+        Field(
+            f"monitors.{name}.threshold",
+            "equal",
+            "Another threshold has other blind spots and other false alarms.",
+            (),
+            "tighten_monitor",
+        ),
+        Field(
+            f"monitors.{name}.false_alarms_per_episode",
+            "equal",
+            "The threshold was calibrated for this rate.",
+            (),
+            "tighten_monitor",
+        ),
+    )
+
+
+def value_at(record: Any, path: str) -> Any:
+    """What stands at a dotted path of a record; None where something on the way is absent."""
+    for name in path.split("."):
+        if record is None:
+            return None
+        record = getattr(record, name)
+    return record
+
+
+def covers(rests_on: Iterable[str], path: str) -> bool:
+    """Whether a claim that rests on these paths rests on what stands at `path`."""
+    return any(path == one or path.startswith(f"{one}.") for one in rests_on)

@@ -1,0 +1,85 @@
+"""Which change ends reliance on which claims, written into the record beside them."""
+
+from collections.abc import Iterable
+
+from envelope.fields import (
+    ANY_BATCH,
+    CHECKPOINT,
+    DRIFT,
+    FIXED,
+    SUITE_OF,
+    Field,
+    covers,
+    monitor_fields,
+    nuisance_field,
+)
+from envelope.records import Claim, Monitor, NuisanceScope, PlannerScope, Trigger
+
+_MOST_NAMED = 3
+
+
+def make_triggers(
+    claims: list[Claim],
+    planner: PlannerScope,
+    nuisance: dict[str, NuisanceScope],
+    monitors: list[Monitor],
+) -> list[Trigger]:
+    """One trigger per field and kind of change.
+
+    A field that is compared `within` a range has up to two: leaving the range lapses what was
+    measured at exactly these values, and only exceeding it brings other families into scope or
+    lapses the drift claim, since a shorter look ahead cannot drift farther.
+    """
+    fields = [CHECKPOINT, *FIXED, *(nuisance_field(name) for name in nuisance)]
+    fields += [field for monitor in monitors for field in monitor_fields(monitor.name)]
+    is_any_batch = planner.conventions.solver_batch == ANY_BATCH
+    found: list[Trigger] = []
+    for field in fields:
+        if is_any_batch and field.path.endswith(".solver_batch"):
+            continue
+        resting = [claim for claim in claims if covers(claim.rests_on, field.path)]
+        if field.comparison == "within":
+            growing = [claim for claim in resting if claim.id == DRIFT]
+            found += _trigger(field, [claim for claim in resting if claim.id != DRIFT])
+            found += _trigger(field, growing, only_growing=True)
+        else:
+            found += _trigger(field, resting, field.brings_in)
+    return found
+
+
+def _trigger(
+    field: Field,
+    claims: list[Claim],
+    brings_in: Iterable[str] = (),
+    *,
+    only_growing: bool = False,
+) -> list[Trigger]:
+    names = list(field.brings_in if only_growing else brings_in)
+    if not claims and not names:
+        return []
+    suites = [suite for claim in claims for suite in claim.suites]
+    suites += [SUITE_OF[name] for name in names]
+    return [
+        Trigger(
+            field=field.path,
+            comparison="at_most" if only_growing else field.comparison,
+            claims=[claim.id for claim in claims],
+            brings_in=names,
+            suites=list(dict.fromkeys(suites)),
+            acceptance=_acceptance(claims, names),
+            meanwhile=field.meanwhile,
+            reason=field.reason,
+        )
+    ]
+
+
+def _acceptance(claims: list[Claim], brings_in: list[str]) -> str:
+    criteria = list(dict.fromkeys(claim.criterion for claim in claims))
+    named = "; ".join(criteria[:_MOST_NAMED])
+    more = f"; and {len(criteria) - _MOST_NAMED} more" if len(criteria) > _MOST_NAMED else ""
+    parts = []
+    if criteria:
+        parts.append(f"Each lapsed claim holds again under the same criteria: {named}{more}.")
+    if brings_in:
+        parts.append(f"Measured and holding under the same criteria: {', '.join(brings_in)}.")
+    return " ".join(parts)
