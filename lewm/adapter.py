@@ -5,6 +5,7 @@ Shapes in this module:
     K  env steps per action block             A  action width
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +34,8 @@ class AuditableModel:
         name: str,
         plan_config: PlanConfig,
         world: dict[str, Any] | None = None,
+        training: dict[str, Any] | None = None,
+        tuning: Sequence[dict[str, Any]] = (),
         sha256: str = "",
     ) -> None:
         self._model = model.eval().requires_grad_(False)
@@ -40,6 +43,8 @@ class AuditableModel:
         self.name = name
         self.plan_config = plan_config
         self.world = world or {}
+        self.training = training or {}
+        self.tuning = list(tuning)
         self.sha256 = sha256
 
     @property
@@ -63,6 +68,10 @@ class AuditableModel:
     def history(self) -> int:
         """Latents the predictor looks at."""
         return self.config.history
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self._model.parameters())
 
     @property
     def device(self) -> torch.device:
@@ -181,5 +190,7 @@ def from_checkpoint(checkpoint: Checkpoint, *, name: str, device: str = "cpu") -
         name=name,
         plan_config=checkpoint.plan_config,
         world=checkpoint.world,
+        training=checkpoint.training,
+        tuning=checkpoint.tuning,
         sha256=checkpoint.sha256,
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from envelope.errors import BadFile
 from envelope.records import Envelope, Measurements, Record
-from envelope.strict import load_json, parse_record
+from envelope.strict import MAX_JSON_BYTES, load_json, parse_record
 
 R = TypeVar("R", bound=Record)
 MAX_MEASUREMENTS_BYTES = 2**28
@@ -63,15 +63,14 @@ def read_bytes(path: Path, *, next_step: str) -> bytes:
         raise BadFile(f"{path} cannot be read: {error.strerror}", next_step=next_step) from None
 
 
-def read_record(path: Path, model: type[R], *, max_bytes: int | None = None) -> R:
+def read_record(path: Path, model: type[R], *, max_bytes: int = MAX_JSON_BYTES) -> R:
     """A record from a JSON file, by the strict loader.
 
     Raises:
         BadFile: it is missing, malformed, or not such a record.
     """
     data = read_bytes(path, next_step="run `envelope measure` first, or check the path")
-    limit = {} if max_bytes is None else {"max_bytes": max_bytes}
-    return parse_record(model, load_json(data, str(path), **limit), str(path))
+    return parse_record(model, load_json(data, str(path), max_bytes=max_bytes), str(path))
 
 
 def write_record(path: Path, record: Record) -> None:

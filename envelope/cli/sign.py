@@ -35,8 +35,8 @@ def sign(
 
     Subjects: each file of the checkpoint, its tensors, the measurements and the report.
     """
-    from envelope.attestation import TENSOR_DIGEST, Subject, make
-    from envelope.digest import bytes_sha256
+    from envelope.attestation import Subject, make
+    from envelope.digest import TENSOR_DIGEST, bytes_sha256
     from envelope.keyfiles import read_private_key
 
     key = read_private_key(sign_key, passphrase_env=passphrase_env)

@@ -1,0 +1,99 @@
+"""`envelope verify`: is this attestation genuine, and about these files?"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from envelope.cli.files import Folder, read_bytes
+from envelope.records import Envelope
+
+
+@click.command("verify")
+@click.argument("attestation", type=click.Path(path_type=Path))
+@click.option(
+    "--file",
+    "extra",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A file that must be one of the attestation's subjects.",
+)
+@click.option("--load", type=click.Path(path_type=Path), help="Checkpoint to compare by tensors.")
+@click.option("--recompute", is_flag=True, help="Recompute summaries and claims from the rows.")
+@click.option("--key", type=click.Path(path_type=Path), help="Public key to trust.")
+@click.option("--trust", type=click.Path(path_type=Path), help="Trust file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    attestation: Path,
+    extra: tuple[Path, ...],
+    load: Path | None,
+    recompute: bool,
+    key: Path | None,
+    trust: Path | None,
+    as_json: bool,
+) -> None:
+    """Check the signature, and that files are the ones it speaks of.
+
+    Files of the record that lie beside the attestation are compared as well, by their digests.
+
+    \b
+    Example:
+        envelope verify ckpt.envelope/attestation.json --key lab.pub --file ckpt.pt
+
+    Exit status: 0 genuine, 2 could not evaluate, 3 not trusted.
+    """
+    from envelope.digest import bytes_sha256
+    from envelope.trust_lookup import find_trust
+
+    data = read_bytes(attestation, next_step="check the path, or run `envelope sign` first")
+    now = datetime.now(UTC)
+    verified = find_trust(key=key, trust=trust).open(data, now=now, name=str(attestation))
+    envelope = verified.record(Envelope)
+    folder = Folder(attestation.parent)
+
+    files = [path for path in (folder.measurements, folder.report) if path.exists()]
+    matched: list[dict[str, Any]] = []
+    for path in (*files, *extra):
+        sha256 = bytes_sha256(read_bytes(path, next_step="check the path"))
+        subject = verified.require_subject(str(path), sha256=sha256)
+        matched.append({"file": str(path), "subject": subject.name, "sha256": sha256})
+    if load is not None:
+        matched.append(_by_tensors(load, verified.require_subject))
+    if recompute:
+        from envelope.cli.recompute import require_same_record
+
+        require_same_record(folder.read_measurements(), envelope)
+
+    if as_json:
+        content = {
+            "verified": True,
+            "key_id": verified.key.key_id,
+            "envelope_id": verified.envelope_id,
+            "measured_at": envelope.measured_at,
+            "valid_until": envelope.valid_until,
+            "files": matched,
+            "recomputed": recompute,
+        }
+        click.echo(json.dumps(content, indent=1))
+        return
+    click.echo(f"GENUINE  signed by key {verified.key.key_id}")
+    click.echo(f"record   {verified.envelope_id}")
+    click.echo(f"measured {envelope.measured_at}, valid until {envelope.valid_until}")
+    for match in matched:
+        click.echo(f"matches  {match['file']}  ({match['subject']})")
+    if recompute:
+        click.echo("matches  every summary and claim, recomputed from the rows")
+    click.echo("This says who vouches for the record; `envelope check` says whether it applies.")
+
+
+def _by_tensors(path: Path, require_subject: Any) -> dict[str, Any]:
+    from envelope.cli.identity import identify
+    from lewm.adapter import load_model
+
+    state = identify(load_model(path), path)
+    subject = require_subject(
+        str(path), sha256=state.files[0].sha256, tensor_digest=state.tensor_digest
+    )
+    return {"file": str(path), "subject": subject.name, "sha256": state.files[0].sha256}
