@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Algorithm = Literal["p256", "ed25519"]
 MAX_SIGNATURES = 16
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}|[A-Za-z0-9_-]*={0,2}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*|[A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,14 @@ def decode_base64(text: str) -> bytes:
     Raises:
         ValueError: other characters, both alphabets at once, wrong padding.
     """
-    if not _BASE64.fullmatch(text):
+    digits = text.rstrip("=")
+    padding = -len(digits) % 4
+    if not _BASE64.fullmatch(digits) or len(text) - len(digits) not in (0, padding):
         raise ValueError("not base64")
-    if not text.endswith("="):
-        text += "=" * (-len(text) % 4)
     try:
-        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+        return base64.b64decode(
+            digits.replace("-", "+").replace("_", "/") + "=" * padding, validate=True
+        )
     except binascii.Error as error:
         raise ValueError(f"not base64: {error}") from None
 
