@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from lewm.errors import LewmError
 
-Stem = Literal["patch", "conv"]
+Stem = Literal["patch", "conv", "coord"]
 
 
 class _Config:
@@ -80,10 +80,10 @@ class ModelConfig(_Config):
             raise ValueError(f"patch {self.patch_size} does not divide image {self.image_size}")
         if self.encoder_width % self.encoder_heads:
             raise ValueError(f"{self.encoder_heads} heads do not divide {self.encoder_width}")
-        if self.stem not in ("patch", "conv"):
-            raise ValueError(f"stem must be patch or conv, got {self.stem!r}")
-        if self.stem == "conv" and self.patch_size not in (4, 8, 16, 32):
-            raise ValueError(f"a conv stem needs patch 4, 8, 16 or 32, got {self.patch_size}")
+        if self.stem not in ("patch", "conv", "coord"):
+            raise ValueError(f"stem must be patch, conv or coord, got {self.stem!r}")
+        if self.stem != "patch" and self.patch_size not in (4, 8, 16, 32, 64):
+            raise ValueError(f"a conv stem needs patch 4, 8, 16, 32 or 64, got {self.patch_size}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 

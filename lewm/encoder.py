@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from lewm.config import ModelConfig
 
 _EPS = 1e-12
+_COORDINATE_GAIN = 3.0  # as large as the largest normalized pixel
 
 
 def _named(**modules: nn.Module) -> nn.ModuleDict:
@@ -100,6 +101,29 @@ class Encoder(nn.Module):
         return cls
 
 
+class CoordinateStem(nn.Module):
+    """Tokens that know where they look: coordinates join the pixels before anything is mixed.
+
+    One stride-4 convolution sees pixels and coordinates together; its rectified outputs are
+    averaged over each patch. An untrained encoder is then a smooth function of where things are.
+    With a plain patch convolution it is nearly blind to position, and SIGReg spreads whatever else
+    there is: a folded map, which a narrow latent never unfolds (docs/lab-notes.md).
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(5, config.encoder_width, kernel_size=4, stride=4)
+        self.pool = nn.AvgPool2d(config.patch_size // 4)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, 3, size, size) to (B, W, size / patch, size / patch)."""
+        line = torch.linspace(-_COORDINATE_GAIN, _COORDINATE_GAIN, pixels.shape[-1]).to(pixels)
+        grid = torch.stack(torch.meshgrid(line, line, indexing="ij"))  # (2, size, size)
+        placed = torch.cat([pixels, grid.expand(len(pixels), -1, -1, -1)], dim=1)
+        pooled: Tensor = self.pool(F.gelu(self.mix(placed)))
+        return pooled
+
+
 def _stem(config: ModelConfig) -> nn.Module:
     """One convolution per patch, or a small pyramid of convolutions (see `ModelConfig.stem`)."""
     width, patch = config.encoder_width, config.patch_size
@@ -108,6 +132,8 @@ def _stem(config: ModelConfig) -> nn.Module:
         nn.init.trunc_normal_(single.weight, std=0.02)
         nn.init.zeros_(single.bias)  # type: ignore[arg-type]
         return single
+    if config.stem == "coord":
+        return CoordinateStem(config)
     halvings = (patch // 4).bit_length() - 1
     channels = [max(16, width >> (halvings - level)) for level in range(halvings)] + [width]
     layers: list[nn.Module] = [nn.Conv2d(3, channels[0], kernel_size=4, stride=4)]
