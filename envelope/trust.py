@@ -28,7 +28,7 @@ class _Part(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
+        defer_build=True,  # most runs trust one key and read no trust file
     )
 
 
