@@ -22,7 +22,10 @@ from envelope.errors import EnvelopeError
     help="Folder to write to.",
 )
 @click.option(
-    "--profile", type=click.Choice(["quick", "standard", "deep"]), default="quick", show_default=True
+    "--profile",
+    type=click.Choice(["quick", "standard", "deep"]),
+    default="quick",
+    show_default=True,
 )
 def command(out: Path, profile: str) -> None:
     """Measure the bundled model, sign, verify, and check three deployments.
@@ -101,6 +104,6 @@ class _Walk:
         click.echo(f"(exit status {done.returncode})")
         if done.returncode != expect:
             raise EnvelopeError(
-                f"`envelope {line[0]}` ended with status {done.returncode}, the demo expects {expect}",
+                f"`envelope {line[0]}` ended with status {done.returncode}, not {expect}",
                 next_step=f"read the lines above; the files are in {self.out}",
             )

@@ -1,0 +1,151 @@
+"""`envelope measure`: from a checkpoint to a record, a report and a deploy file."""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from envelope.errors import EnvelopeError
+
+SUITES = ("planning", "nuisance_shift", "voe", "horizon_drift")
+
+
+@click.command("measure")
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="Checkpoint.")
+@click.option("--world", help="World to measure in; the checkpoint's own unless given.")
+@click.option("--adapter", default="lewm", show_default=True, help="How to read the checkpoint.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder to write; MODEL's stem + .envelope."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "standard", "deep"]),
+    default="standard",
+    show_default=True,
+    help="How much to measure.",
+)
+@click.option(
+    "--suite",
+    "chosen",
+    type=click.Choice(SUITES),
+    multiple=True,
+    help="Measure only this; the claims of the others stay unknown.",
+)
+@click.option("--criteria", type=click.Path(path_type=Path), help="Criteria file (YAML).")
+@click.option("--sign-key", type=click.Path(path_type=Path), help="Private key to sign with.")
+@click.option("--passphrase-env", metavar="VARIABLE", help="Variable with the key's passphrase.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--threads", type=click.IntRange(1), help="Processor threads; torch's choice if not.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    model: Path,
+    world: str | None,
+    adapter: str,
+    out: Path | None,
+    profile: str,
+    chosen: tuple[str, ...],
+    criteria: Path | None,
+    sign_key: Path | None,
+    passphrase_env: str | None,
+    device: str,
+    threads: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure a checkpoint; judge nothing.
+
+    Leaves measurements.json, envelope.json, report.html, deploy.yaml and, with a key,
+    attestation.json. A run that was stopped goes on where it stopped.
+
+    \b
+    Example:
+        envelope measure --model ckpt.pt --sign-key lab.key
+
+    Exit status: 0 when all planned cells ran, 2 when one crashed or nothing could be
+    measured.
+    """
+    import torch
+
+    from envelope.cli.files import Folder
+    from envelope.cli.render import write_record_and_report
+    from envelope.cli.run import run
+    from envelope.cli.sign import sign
+    from envelope.criteria import default_criteria, load_criteria
+    from perturbations.profiles import find_profile
+
+    files = Folder(out or model.with_suffix(".envelope"))
+    if sign_key is not None:
+        from envelope.keyfiles import read_private_key
+
+        read_private_key(sign_key, passphrase_env=passphrase_env)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    started = time.monotonic()
+    measurements = run(
+        model,
+        files,
+        world=world,
+        adapter=adapter,
+        criteria=load_criteria(criteria) if criteria else default_criteria(),
+        profile=find_profile(profile),
+        suites=[name for name in SUITES if not chosen or name in chosen],
+        seed=seed,
+        device=device,
+        now=datetime.now(UTC),
+    )
+    envelope = write_record_and_report(files, measurements, checkpoint=model)
+    if sign_key is not None:
+        sign(files, envelope, sign_key, passphrase_env=passphrase_env)
+
+    crashed = [cell for cell in measurements.cells if cell.status == "crashed"]
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "folder": str(files.path),
+                    "claims": {claim.id: claim.verdict for claim in envelope.claims},
+                    "crashed_cells": len(crashed),
+                    "seconds": round(time.monotonic() - started, 1),
+                    "signed": sign_key is not None,
+                },
+                indent=1,
+            )
+        )
+    else:
+        _tell(files.path, envelope.claims, time.monotonic() - started, signed=sign_key is not None)
+    if crashed:
+        names = sorted({f"{cell.suite} {cell.arm}: {cell.error}" for cell in crashed})
+        raise EnvelopeError(
+            f"{len(crashed)} of {len(measurements.cells)} cells crashed; their claims are unknown: "
+            + "; ".join(names[:3]),
+            next_step="mend the cause and run the same command again; finished cells are kept",
+        )
+    ctx.exit(0)
+
+
+def _tell(folder: Path, claims: list, seconds: float, *, signed: bool) -> None:  # type: ignore[type-arg]
+    from envelope.records import Claim
+
+    marks = {"holds": "✓", "fails": "✗", "unknown": "?"}
+    judged: list[Claim] = claims
+    for claim in judged:
+        word = claim.verdict if claim.kind == "requirement" else claim.outcome.replace("_", " ")
+        click.echo(f"{marks[claim.verdict]} {claim.id:34s} {word:14s} {claim.reason}")
+    counts = {verdict: sum(c.verdict == verdict for c in judged) for verdict in marks}
+    click.echo(
+        f"\n{counts['holds']} hold, {counts['fails']} fail or are recorded bounds, "
+        f"{counts['unknown']} unknown; measured in {seconds:.0f} s"
+    )
+    click.echo(f"report: {folder / 'report.html'}")
+    click.echo(f"deploy: {folder / 'deploy.yaml'}")
+    if signed:
+        click.echo(f"signed: {folder / 'attestation.json'}")
+    else:
+        click.echo(f"not signed; sign with: envelope sign {folder} --sign-key NAME.key")
+    sys.stdout.flush()

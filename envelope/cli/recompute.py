@@ -1,0 +1,48 @@
+"""Rows decide: every summary and every claim must follow from them."""
+
+from envelope.draft import draft
+from envelope.errors import DigestMismatch
+from envelope.records import Envelope, Measurements
+
+
+def require_same_summaries(measurements: Measurements) -> None:
+    """Recompute the summaries from the rows.
+
+    Raises:
+        DigestMismatch: a summary was edited, or comes from another version of the suites.
+    """
+    from perturbations import audit
+
+    found = audit.summarise(measurements.cells, measurements.monitors, measurements.plan)
+    stored = {summary.id: summary for summary in measurements.summaries}
+    again = {summary.id: summary for summary in found}
+    for name in sorted(stored.keys() | again.keys()):
+        if stored.get(name) != again.get(name):
+            raise DigestMismatch(
+                f"{name} does not follow from the rows: stored {_shown(stored.get(name))}, "
+                f"recomputed {_shown(again.get(name))}",
+                next_step="run `envelope measure` again; an edited summary is not evidence",
+            )
+
+
+def require_same_record(measurements: Measurements, envelope: Envelope) -> None:
+    """Recompute summaries, claims and all the rest of the record from the rows.
+
+    Raises:
+        DigestMismatch: something in the record does not follow from them.
+    """
+    require_same_summaries(measurements)
+    again = draft(measurements, envelope.criteria, assurance=envelope.assurance)
+    for field in type(envelope).model_fields:
+        if getattr(again, field) != getattr(envelope, field):
+            raise DigestMismatch(
+                f"`{field}` of the record does not follow from the measurements beside it",
+                next_step="run `envelope draft` and `envelope sign` again",
+            )
+
+
+def _shown(summary: object) -> str:
+    estimate = getattr(summary, "estimate", None)
+    if estimate is None:
+        return "nothing"
+    return f"{estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}]"

@@ -1,0 +1,185 @@
+"""From a checkpoint and a few choices to a bench that the suites can measure with."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from envelope.cli.identity import identify
+from envelope.cli.source import MEASURING, source_digest
+from envelope.errors import EnvelopeError
+from envelope.records import Conventions, Criteria, ModelState, Plan, PlannerScope
+from envelope.strict import canonical
+from lewm.adapter import AuditableModel, load_model
+from lewm.cases import sample_cases
+from lewm.collect import NoisyExpert, walk
+from lewm.planner import CEM
+from lewm.worlds import make_world
+from perturbations.bench import Bench
+from perturbations.cells import Runner
+from perturbations.episodes import Cases, Episodes
+from perturbations.profiles import Profile
+from perturbations.protocols import Planner
+from perturbations.seeding import derive_seed
+
+GOAL_OFFSET_ENV_STEPS = 25
+BUDGET_ENV_STEPS = 50
+ADAPTERS = {"lewm": load_model}
+_MAX_SEED = 2**31
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A bench, and the parts of the record that are known before anything is measured."""
+
+    bench: Bench
+    plan: Plan
+    model_state: ModelState
+    planner_scope: PlannerScope
+    world_scope: dict[str, Any]
+
+
+def build(
+    path: Path,
+    *,
+    world: str | None,
+    adapter: str,
+    criteria: Criteria,
+    profile: Profile,
+    suites: list[str],
+    seed: int,
+    device: str,
+    runner: Runner,
+) -> Workbench:
+    """Load a checkpoint and lay out everything that measuring it needs.
+
+    Raises:
+        EnvelopeError: no such adapter or device, or the checkpoint does not fit the world.
+        LewmError: the checkpoint cannot be loaded.
+    """
+    if not 0 <= seed < _MAX_SEED:
+        raise EnvelopeError(
+            f"--seed is {seed}, its range is 0 to {_MAX_SEED - 1}",
+            next_step="choose a seed in the range",
+        )
+    if adapter not in ADAPTERS:
+        raise EnvelopeError(
+            f"there is no adapter {adapter!r}; there are {', '.join(sorted(ADAPTERS))}",
+            next_step="name one of them with --adapter",
+        )
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise EnvelopeError(
+            f"--device {device} was asked for, and torch finds no CUDA device",
+            next_step="run with --device cpu",
+        )
+    model = ADAPTERS[adapter](path, device)
+    simulator = make_world(_world_scope(model, world))
+    model.require_world(simulator)
+    # The planner takes the adapter's models only; the suites hand it nothing else.
+    planner = cast(Planner, CEM(model.plan_config))
+    state = identify(model, path, adapter=adapter)
+    scope = _planner_scope(model, simulator, device)
+    length = profile.model_steps_per_episode * model.block_size
+    bench = Bench(
+        model=model,
+        twin=model.untrained_twin(derive_seed(seed, "twin")),
+        world=simulator,
+        planner=planner,
+        cases=_cases(simulator, profile.num_cases, GOAL_OFFSET_ENV_STEPS, seed),
+        calibration=_episodes(simulator, profile.num_calibration_episodes, length, seed, "set"),
+        scoring=_episodes(simulator, profile.num_scoring_episodes, length, seed, "score"),
+        criteria=criteria,
+        profile=profile,
+        seed=seed,
+        identity={
+            "model": _digest([state.tensor_digest, state.config_digest, adapter]),
+            "world": _digest(simulator.scope()),
+            "planner": _digest(scope.model_dump(mode="json")),
+            "evaluator": source_digest(MEASURING),
+            "machine": _digest([torch.__version__, np.__version__, torch.get_num_threads()]),
+        },
+        budget_env_steps=BUDGET_ENV_STEPS,
+        offset_cases={
+            offset: _cases(simulator, profile.num_cases, offset, seed)
+            for offset in profile.goal_offsets_env_steps
+        },
+        runner=runner,
+    )
+    plan = Plan(
+        profile=profile.name,
+        seed=seed,
+        suites=suites,
+        num_cases=profile.num_cases,
+        num_streams=profile.num_streams,
+        num_calibration_episodes=profile.num_calibration_episodes,
+        num_scoring_episodes=profile.num_scoring_episodes,
+        criteria=criteria,
+    )
+    return Workbench(bench, plan, state, scope, simulator.scope())
+
+
+def _world_scope(model: AuditableModel, asked: str | None) -> dict[str, Any]:
+    trained_in = model.world.get("world")
+    if trained_in is None and asked is None:
+        raise EnvelopeError(
+            f"{model.name} does not say which world it was trained in",
+            next_step="name the world with --world, for instance --world two-room",
+        )
+    if asked is None or asked == trained_in:
+        return model.world
+    return {"world": asked, "size_px": model.config.image_size, "factors": {}}
+
+
+def _planner_scope(model: AuditableModel, world: Any, device: str) -> PlannerScope:
+    config = model.plan_config
+    return PlannerScope(
+        algorithm=config.algorithm,
+        num_samples=config.num_samples,
+        iterations=config.iterations,
+        elites=config.elites,
+        horizon=config.horizon,
+        block_size=config.block_size,
+        execute_blocks=config.execute_blocks,
+        history=model.history,
+        cost=config.cost,
+        conventions=Conventions(
+            action_scale="zscore",
+            batchnorm="eval",
+            success_rule=world.success_rule,
+            goal_offset_env_steps=GOAL_OFFSET_ENV_STEPS,
+            budget_env_steps=BUDGET_ENV_STEPS,
+            solver_batch="any",
+            dtype="float32",
+            device=device,
+        ),
+        admitted={},
+    )
+
+
+def _cases(world: Any, num: int, offset: int, seed: int) -> Cases:
+    drawn = sample_cases(
+        world,
+        num_cases=num,
+        goal_offset_env_steps=offset,
+        seed=derive_seed(seed, "cases", offset),
+    )
+    return Cases(drawn.starts, drawn.goals, offset, drawn.num_solved_dropped)
+
+
+def _episodes(world: Any, num: int, length_env_steps: int, seed: int, purpose: str) -> Episodes:
+    """Lawful held-out episodes of the noisy expert; each purpose has a seed of its own."""
+    states, actions = walk(
+        world,
+        NoisyExpert(),
+        episodes=range(num),
+        length_env_steps=length_env_steps,
+        seed=derive_seed(seed, "episodes", purpose),
+    )
+    return Episodes(states, actions.astype(np.float64))
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(canonical(content)).hexdigest()
