@@ -69,7 +69,7 @@ def command(out: Path, profile: str) -> None:
     changed = out / "two_room_changed.pt"
     _change_one_weight(model, changed, by=1e-3)
     tampered = deploy.with_name("deploy_changed_weight.yaml")
-    tampered.write_text(text.replace("two_room.pt", changed.name), encoding="utf-8")
+    tampered.write_text(text.replace(model.name, changed.name), encoding="utf-8")
     walk.run("check", "--deploy", tampered, *check, expect=3)
 
     minutes, seconds = divmod(round(time.monotonic() - started), 60)

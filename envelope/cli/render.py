@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from envelope.cli.files import Folder, write_record, write_whole
-from envelope.deploy import deploy_template
+from envelope.deploy import parse_deploy
+from envelope.deploy_template import deploy_template
 from envelope.draft import draft
 from envelope.records import Criteria, Envelope, Measurements
 from reports import render
@@ -22,17 +23,30 @@ def write_record_and_report(
     Args:
         files: the folder.
         measurements: what was measured.
-        checkpoint: where the checkpoint lies, for the deployment template; None keeps its name.
+        checkpoint: where the checkpoint lies, for the deployment template; None keeps what the
+            present template says.
         criteria: judge by these instead of those of the plan.
     """
     envelope = draft(measurements, criteria)
     write_record(files.measurements, measurements)
     write_record(files.envelope, envelope)
     write_whole(files.report, render(envelope, measurements))
-    name = envelope.model_state.files[0].path
-    if checkpoint is not None:
-        files.path.mkdir(parents=True, exist_ok=True)
-        name = Path(os.path.relpath(checkpoint, files.path)).as_posix()
-    template = deploy_template(envelope, files.attestation.name, name)
+    template = deploy_template(
+        envelope,
+        f"{files.path.name}/{files.attestation.name}",
+        _checkpoint_name(files, checkpoint, envelope),
+    )
     write_whole(files.deploy, template.encode())
     return envelope
+
+
+def _checkpoint_name(files: Folder, checkpoint: Path | None, envelope: Envelope) -> str:
+    """Path of the checkpoint from the folder around `files`; as the old template has it if kept."""
+    if checkpoint is not None:
+        around = files.path.absolute().parent
+        return Path(os.path.relpath(checkpoint.absolute(), around)).as_posix()
+    if files.deploy.exists():
+        old = parse_deploy(files.deploy.read_bytes(), str(files.deploy)).file.model_state
+        if old is not None and old.checkpoint is not None:
+            return old.checkpoint
+    return envelope.model_state.files[0].path

@@ -1,0 +1,96 @@
+"""`envelope check`: is this deployment still inside what was measured?"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from envelope.errors import BadFile
+from envelope.same_model import ModelIdentity
+
+
+@click.command("check")
+@click.option("--deploy", type=click.Path(path_type=Path), required=True, help="Deploy file.")
+@click.option(
+    "--envelope",
+    "attestation",
+    type=click.Path(path_type=Path),
+    help="Attestation; the one that the deploy file names unless given.",
+)
+@click.option("--key", type=click.Path(path_type=Path), help="Public key to trust.")
+@click.option("--trust", type=click.Path(path_type=Path), help="Trust file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    deploy: Path,
+    attestation: Path | None,
+    key: Path | None,
+    trust: Path | None,
+    as_json: bool,
+) -> None:
+    """Is this deployment still inside what was measured?
+
+    \b
+    Example:
+        envelope check --deploy new_config.yaml --key lab.pub
+
+    Exit status: 0 inside, 1 outside or lapsed, 2 could not evaluate, 3 evidence
+    not trusted.
+    """
+    from envelope.check import check_deployment
+    from envelope.cli.files import read_bytes
+    from envelope.deploy import parse_deploy
+    from envelope.records import Envelope
+    from envelope.trust_lookup import find_trust
+
+    deployment = parse_deploy(read_bytes(deploy, next_step="check the path"), str(deploy))
+    believed = find_trust(key=key, trust=trust)
+    path = attestation or _named(deploy, deployment.file.envelope, "envelope")
+    now = datetime.now(UTC)
+    data = read_bytes(path, next_step="sign the record with `envelope sign`, or check the path")
+    verified = believed.open(data, now=now, name=str(path))
+    state = deployment.file.model_state
+    named = state.checkpoint if state else None
+    checkpoint = _named(deploy, named, "model_state.checkpoint")
+    verdict = check_deployment(
+        verified.record(Envelope),
+        deployment,
+        now=now,
+        model=_identity(checkpoint),
+        policy=believed.policy,
+    )
+    click.echo(verdict.as_json() if as_json else verdict.as_text())
+    ctx.exit(verdict.exit_status)
+
+
+def _named(deploy: Path, given: str | None, field: str) -> Path:
+    """A file that the deploy file names, relative to its own folder or to the one around it."""
+    if given is None:
+        raise BadFile(
+            f"{deploy} does not say `{field}`, so there is nothing to compare",
+            next_step=f"add `{field}` to {deploy}",
+        )
+    folder = deploy.absolute().parent
+    for base in (folder, folder.parent):
+        if (base / given).is_file():
+            return base / given
+    raise BadFile(
+        f"{deploy} names {given} as `{field}`, and there is no such file beside it",
+        next_step="correct the path; it is relative to the deploy file or to the folder around it",
+    )
+
+
+def _identity(checkpoint: Path) -> ModelIdentity:
+    """What can be known of a checkpoint without torch."""
+    from envelope.digest import file_sha256, safetensors_entries, state_digest
+
+    tensors = None
+    if checkpoint.suffix == ".safetensors":
+        data = checkpoint.read_bytes()
+        tensors = state_digest(safetensors_entries(data, checkpoint.name))
+    return ModelIdentity(
+        name=checkpoint.name,
+        files={checkpoint.name: file_sha256(checkpoint)},
+        tensor_digest=tensors,
+    )
