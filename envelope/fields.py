@@ -140,7 +140,7 @@ MODEL = (
 FIXED = (*MODEL, *INPUT, *PLANNER, *CONVENTIONS)
 """All fields whose path does not depend on the record."""
 
-CHECKPOINT = Field(
+TENSORS = Field(
     "model_state.tensor_digest",
     "digest_equal",
     "Other weights are another model.",

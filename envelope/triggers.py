@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from envelope.fields import (
     ANY_BATCH,
-    CHECKPOINT,
+    TENSORS,
     DRIFT,
     FIXED,
     SUITE_OF,
@@ -30,7 +30,7 @@ def make_triggers(
     measured at exactly these values, and only exceeding it brings other families into scope or
     lapses the drift claim, since a shorter look ahead cannot drift farther.
     """
-    fields = [CHECKPOINT, *FIXED, *(nuisance_field(name) for name in nuisance)]
+    fields = [TENSORS, *FIXED, *(nuisance_field(name) for name in nuisance)]
     fields += [field for monitor in monitors for field in monitor_fields(monitor.name)]
     is_any_batch = planner.conventions.solver_batch == ANY_BATCH
     found: list[Trigger] = []

@@ -1,0 +1,139 @@
+"""The deploy file that fits a record exactly: what `check` accepts, for a person to change."""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+
+from envelope.deploy import amount_keys
+from envelope.fields import CONVENTIONS, PLANNER, value_at
+from envelope.records import Envelope, NuisanceScope
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+_NOT_PLAIN = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+_COMMENTS = {
+    "horizon": "model steps",
+    "block_size": "env steps per model step",
+    "execute_blocks": "blocks carried out before planning again",
+    "history": "frames of context",
+}
+
+
+def deploy_template(envelope: Envelope, attestation_name: str, checkpoint_name: str) -> str:
+    """The YAML text of a deployment at the nominal point of a record.
+
+    It relies on every claim that holds. Where one nuisance alone may be off nominal, all are
+    written at nominal, with what is admitted in a comment.
+
+    Args:
+        envelope: the record.
+        attestation_name: path of the attestation, as the deploy file should write it.
+        checkpoint_name: path of the checkpoint, likewise.
+    """
+    return "\n".join(_lines(envelope, attestation_name, checkpoint_name)) + "\n"
+
+
+def _lines(envelope: Envelope, attestation_name: str, checkpoint_name: str) -> Iterable[str]:
+    holding = [claim.id for claim in envelope.claims if claim.verdict == "holds"]
+    yield "# How this model is about to be used. `envelope check --deploy` holds it against"
+    yield "# what was measured; a field that is missing counts as outside."
+    yield f"envelope: {_scalar(attestation_name)}"
+    yield (
+        "relies_on:  # claims that hold; remove what you do not need"
+        if holding
+        else ("relies_on: []  # no claim of the record holds")
+    )
+    yield from (f"  - {_scalar(name)}" for name in holding)
+    yield "model_state:"
+    yield f"  checkpoint: {_scalar(checkpoint_name)}"
+    yield f"  adapter: {_scalar(envelope.model_state.adapter)}"
+    yield f"  tuning: {json.dumps(envelope.model_state.tuning)}"
+    yield from _input(envelope)
+    yield "planner_scope:"
+    for field in PLANNER:
+        yield _entry(envelope, field.path, indent=2)
+    yield "  conventions:"
+    for field in CONVENTIONS:
+        yield _entry(envelope, field.path, indent=4)
+    yield from _monitors(envelope, holding)
+    yield "revalidation_triggers:"
+    yield "  on_lapse: stop"
+
+
+def _input(envelope: Envelope) -> Iterable[str]:
+    scope = envelope.input_scope
+    yield "input_scope:"
+    yield f"  world: {_scalar(scope.world)}"
+    yield "  observation:"
+    yield f"    size_px: {scope.observation.size_px}"
+    yield f"    env_steps_per_frame: {scope.observation.env_steps_per_frame}"
+    if scope.factors:
+        yield f"  factors: {json.dumps(scope.factors)}"
+    if not scope.nuisance:
+        yield "  nuisance: {}"
+        return
+    if scope.joint:
+        yield "  nuisance:"
+    else:
+        yield "  nuisance:  # one class at a time may leave its nominal value"
+    for name, nuisance in scope.nuisance.items():
+        yield f"    {_scalar(name)}: {_amounts(nuisance, is_widened=scope.joint)}"
+
+
+def _amounts(scope: NuisanceScope, *, is_widened: bool) -> str:
+    keys, admitted = amount_keys(scope.unit), scope.admitted
+    low, high = _inner(admitted.low, up=True), _inner(admitted.high, up=False)
+    low, high = min(low, scope.nominal), max(high, scope.nominal)
+    ends = dict(zip(("min", "max"), (low, high), strict=True)) if len(keys) == 2 else {}
+    declared = (low, high) if is_widened else (scope.nominal, scope.nominal)
+    values = declared if ends else declared[1:]
+    text = ", ".join(f"{key}: {_number(value)}" for key, value in zip(keys, values, strict=True))
+    if is_widened or admitted.low == admitted.high:
+        return f"{{{text}}}"
+    most = f"{_number(low)} to {_number(high)}" if ends else f"up to {_number(high)}"
+    return f"{{{text}}}  # admitted: {most}"
+
+
+def _inner(end: float, *, up: bool) -> float:
+    """An end of a range with three decimals, rounded into the range."""
+    return (math.ceil(end * 1000) if up else math.floor(end * 1000)) / 1000
+
+
+def _monitors(envelope: Envelope, holding: list[str]) -> Iterable[str]:
+    needed = [
+        monitor
+        for monitor in envelope.monitors
+        if any(name.startswith(f"monitor.{monitor.name}.") for name in holding)
+    ]
+    if not needed:
+        yield "monitors: []"
+        return
+    yield "monitors:"
+    for monitor in needed:
+        yield f"  - name: {_scalar(monitor.name)}"
+        yield f"    threshold: {_number(monitor.threshold)}"
+        rate = _number(monitor.false_alarms_per_episode)
+        yield f"    false_alarms_per_episode: {rate}"
+
+
+def _entry(envelope: Envelope, path: str, *, indent: int) -> str:
+    name = path.rpartition(".")[2]
+    value = value_at(envelope, path)
+    text = _scalar(value) if isinstance(value, str) else _number(value)
+    admitted = envelope.planner_scope.admitted.get(path.removeprefix("planner_scope."))
+    comment = _COMMENTS.get(name, "")
+    if admitted:
+        comment = f"admitted: {_number(admitted.low)} to {_number(admitted.high)}"
+    return f"{' ' * indent}{name}: {text}" + (f"  # {comment}" if comment else "")
+
+
+def _number(value: float) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return repr(value)
+
+
+def _scalar(text: str) -> str:
+    """A string that every YAML reader takes for one; JSON strings are YAML too."""
+    is_plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_PLAIN
+    return text if is_plain else json.dumps(text)

@@ -1,0 +1,108 @@
+"""The smallest set of suites that would make the record speak about this deployment again."""
+
+import shlex
+from collections.abc import Collection, Iterable
+
+from envelope.deploy import Deployment
+from envelope.fields import value_at
+from envelope.lapses import Lapse
+from envelope.records import Envelope, Record
+
+_COST = ("horizon", "num_samples", "iterations")
+"""Fields of the planner scope in which the cost of one plan is linear."""
+_OPEN_LOOP = ("voe",)
+"""Suites that make no plans, so that a costlier planner leaves them alone."""
+_OWN_CLAIM = ("input_scope.", "")
+"""Turns the field of a nuisance into the id of its claim, which has to be settled in any case."""
+
+
+class SuiteCost(Record):
+    """One suite to run again."""
+
+    suite: str
+    seconds: float | None
+    """Estimate on the machine that measured; None for a suite that is not part of the record."""
+
+
+class RunAgain(Record):
+    """What to run, how long it takes, and how."""
+
+    suites: list[SuiteCost]
+    seconds: float | None
+    """Sum over the suites whose cost is known; None where there is none."""
+    command: str
+    """Exact command for the suites of the record; empty where there are none."""
+
+
+def run_again(
+    envelope: Envelope,
+    deployment: Deployment,
+    lapses: Iterable[Lapse],
+    *,
+    relied_on: Collection[str],
+    unsettled: Collection[str] = (),
+) -> RunAgain:
+    """Collect the suites behind claims that are relied on and lapsed, or newly in scope.
+
+    A field that is merely undeclared needs no measurement, only a declaration.
+
+    Args:
+        envelope: the record, whose timing prices the suites.
+        deployment: what they have to be run for.
+        lapses: the fields that are not inside.
+        relied_on: ids of claims; a lapse that takes none of them asks for all of its suites.
+        unsettled: ids of claims that are relied on and unknown, or expired.
+    """
+    suites_of = {claim.id: claim.suites for claim in envelope.claims}
+    of_record = {suite.name for suite in envelope.suites}
+    needed: list[str] = []
+    for lapse in lapses:
+        if lapse.result.status == "undeclared":
+            continue
+        taken = [claim for claim in lapse.claims if claim in relied_on]
+        asked = [*taken, *lapse.brings_in, lapse.result.field.replace(*_OWN_CLAIM)]
+        behind = {suite for claim in asked for suite in suites_of.get(claim, [])}
+        needed += [
+            suite
+            for suite in lapse.suites
+            if not taken or suite in behind or suite not in of_record
+        ]
+    needed += [suite for claim in unsettled for suite in suites_of.get(claim, [])]
+    scale = _scale(envelope, deployment)
+    costs = [_cost(envelope, suite, scale) for suite in dict.fromkeys(needed)]
+    known = [cost.seconds for cost in costs if cost.seconds is not None]
+    return RunAgain(
+        suites=costs,
+        seconds=sum(known) if known else None,
+        command=_command(envelope, deployment, costs),
+    )
+
+
+def _cost(envelope: Envelope, suite: str, scale: float) -> SuiteCost:
+    seconds = envelope.timing.suite_seconds.get(suite)
+    if seconds is not None and suite not in _OPEN_LOOP:
+        seconds *= scale
+    return SuiteCost(suite=suite, seconds=seconds)
+
+
+def _scale(envelope: Envelope, deployment: Deployment) -> float:
+    """How much more one plan costs in the deployment than in the record."""
+    scale = 1.0
+    for name in _COST:
+        declared = value_at(deployment.file, f"planner_scope.{name}")
+        recorded = value_at(envelope, f"planner_scope.{name}")
+        if declared and recorded:
+            scale *= declared / recorded
+    return scale
+
+
+def _command(envelope: Envelope, deployment: Deployment, costs: list[SuiteCost]) -> str:
+    of_record = {suite.name for suite in envelope.suites}
+    suites = [cost.suite for cost in costs if cost.suite in of_record]
+    if not suites:
+        return ""
+    checkpoint = value_at(deployment.file, "model_state.checkpoint")
+    words = ["envelope", "measure", "--model", checkpoint or "CHECKPOINT"]
+    words += ["--profile", envelope.profile, "--deploy", deployment.name]
+    words += ["--suites", ",".join(suites)]
+    return shlex.join(words)
