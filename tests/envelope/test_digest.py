@@ -186,7 +186,7 @@ def test_a_bad_safetensors_file_is_refused(defect):
     assert REFUSED[defect] in refusal.value.problem
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(place=st.integers(0, 10**6), value=st.integers(0, 255))
 def test_a_changed_byte_is_refused_or_moves_the_digest_unless_it_is_only_spacing(place, value):
     data = bytearray(save({"w": np.arange(3, dtype=np.float32)}))

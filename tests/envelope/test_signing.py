@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envelope.errors import (
@@ -108,6 +108,7 @@ def mirror(signature: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("key", [AUDITOR, EDWARDS], ids=["p256", "ed25519"])
+@settings(deadline=None, derandomize=True)
 @given(place=st.integers(0, 63), bit=st.integers(0, 7))
 def test_any_bit_of_a_signature_flipped_is_refused(key, place, bit):
     value = bytearray(signed(key)[0].value)
@@ -124,6 +125,7 @@ def test_what_is_no_signature_at_all_is_refused(key, value):
         verify(TYPE, BODY, [Signature("", value)], [key.public])
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.binary(max_size=40))
 def test_both_base64_alphabets_are_read_padded_or_not(data):
     for text in (base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()):

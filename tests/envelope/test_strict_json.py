@@ -57,14 +57,14 @@ def test_a_bad_file_is_refused_with_its_place(defect):
     assert refusal.value.exit_status == 2
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.dictionaries(st.text("abcdé0.", min_size=1), json_values))
 def test_whatever_json_writes_is_read_back(value):
     assert load_json(json.dumps(value).encode(), "x") == value
     assert load_json(json.dumps(value, ensure_ascii=False, indent=1).encode(), "x") == value
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.dictionaries(st.text("abcdé0.", min_size=1), json_values))
 def test_the_canonical_form_is_a_fixed_point(value):
     once = canonical(value)
@@ -72,7 +72,7 @@ def test_the_canonical_form_is_a_fixed_point(value):
     assert canonical(load_json(once, "x")) == once
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.text('{}[]:,"\\ \nau1e9-.NnI', max_size=40) | st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused_but_never_crash(text):
     data = text.encode() if isinstance(text, str) else text

@@ -119,7 +119,7 @@ def test_a_trust_file_is_read_in_full(tmp_path):
     assert trust.open(make(PREDICATE, SUBJECTS, AUDITOR), now=NOW)
 
 
-@pytest.mark.parametrize("public_key", ["../lab.pub", "keys/../../lab.pub", "/etc/lab.pub", "a\\b"])
+@pytest.mark.parametrize("public_key", ["../lab.pub", "keys/../../lab.pub", "/etc/lab.pub"])
 def test_t26_a_key_outside_the_folder_of_the_trust_file_is_refused(tmp_path, public_key):
     write_pub(tmp_path / "lab.pub")
 
