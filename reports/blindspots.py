@@ -14,10 +14,10 @@ from reports.words import (
     amount,
     interval,
     mark,
+    measured_words,
     number,
     scalar,
     short,
-    with_interval,
 )
 
 SUITE = "voe"
@@ -114,7 +114,7 @@ def _matrix(monitor: Monitor, view: View) -> Html:
         " exceeds ",
         tag("b", number(monitor.threshold, 4)),
         f", set for {short(monitor.false_alarms_per_episode)} false alarms per lawful episode; "
-        f"measured {with_interval(monitor.measured_false_alarms, 3)}. Positive control: ",
+        f"{measured_words(monitor.measured_false_alarms)}. Positive control: ",
         tag("b", "caught" if monitor.positive_control else "missing"),
         f". The stroke on each bar is the stated detection rate {rate}; a thick frame marks the "
         "magnitude that the claim is about.",

@@ -17,8 +17,7 @@ def check(view: View) -> Html:
         _commands(),
         _digests(view),
         _files(view),
-        _evaluator(view),
-        _timing(view),
+        tag("div", _evaluator(view), _timing(view), class_="pair"),
     )
 
 

@@ -105,7 +105,7 @@ def _evidence(claim: Claim, view: View) -> Node:
     if not claim.evidence:
         return tag("span", mark("hollow"), "not measured", class_="missing")
     links = joined([view.evidence_link(item) for item in claim.evidence])
-    if len(claim.evidence) <= 4:
+    if len(claim.evidence) <= 2:
         return links
     return details(count(len(claim.evidence), "measurement"), tag("p", links))
 

@@ -63,7 +63,7 @@ def _ratio(view: View) -> Html:
     block = record.planner_scope.block_size
     labels = [
         Label(panel.y(1.0), "nothing moves", "one"),
-        Label(panel.y(limit), "limit", "limit-word"),
+        Label(panel.y(limit), f"limit {short(limit)}", "limit-word"),
     ]
     inside = planned <= longest
     side = "end" if panel.x(planned) > 250 else "start"

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from envelope.records import Envelope, NuisanceScope, Range, Trigger
+from envelope.records import Envelope, NuisanceScope, Range
 from reports.html import Html, Node, group, joined, tag
-from reports.parts import details, digest, section, table
-from reports.view import View, below
-from reports.words import amount, count, number, scalar, short, size, with_interval
-
-_MANY = 5
+from reports.parts import digest, section, table
+from reports.view import View, below, dotted
+from reports.words import amount, count, measured_words, number, scalar, short, size
 
 Row = tuple[str, Node]
 """A dotted path and its recorded value."""
@@ -39,24 +37,14 @@ def _fields_table(title: str, rows: Sequence[Row], view: View) -> Html:
     heads = ["field", "recorded value or admitted range", "what rests on it", "on a change"]
     body = [
         (
-            tag("code", path.partition(".")[2] or path),
+            dotted(path.partition(".")[2] or path),
             value,
-            _resting(path, view),
+            view.claims_in_short(view.claims_on(path)),
             _lapse(path, view),
         )
         for path, value in rows
     ]
-    return table(title, heads, body, class_="fields")
-
-
-def _resting(path: str, view: View) -> Node:
-    claims = view.claims_on(path)
-    total = len(view.envelope.claims)
-    links = view.claim_links([claim.id for claim in claims])
-    if len(claims) <= _MANY:
-        return links
-    words = f"all {total} claims" if len(claims) == total else f"{len(claims)} of {total} claims"
-    return details(words, tag("p", links))
+    return table(title, heads, body, class_="fields", stacked=True)
 
 
 def _lapse(path: str, view: View) -> Node:
@@ -170,7 +158,7 @@ def _monitor_rows(record: Envelope) -> list[Row]:
     rows: list[Row] = []
     for monitor in record.monitors:
         calibration = monitor.calibration
-        measured = with_interval(monitor.measured_false_alarms, 3)
+        measured = measured_words(monitor.measured_false_alarms)
         rows.append(
             (
                 f"monitors.{monitor.name}",
@@ -179,7 +167,7 @@ def _monitor_rows(record: Envelope) -> list[Row]:
                     "alarm above ",
                     tag("b", number(monitor.threshold, 4)),
                     f"; stated false alarms {short(monitor.false_alarms_per_episode)} per episode, "
-                    f"measured {measured}; {calibration.method.replace('_', ' ')} over "
+                    f"{measured}; {calibration.method.replace('_', ' ')} over "
                     f"{count(calibration.episodes, 'episode')} of "
                     f"{count(calibration.model_steps_per_episode, 'model step')}; positive "
                     f"control {'caught' if monitor.positive_control else 'missing'}",
@@ -199,37 +187,27 @@ def _triggers(view: View) -> Html:
     triggers = view.envelope.revalidation_triggers
     if not triggers:
         return tag("p", "This record names no trigger. Only time ends it.", class_="notice")
-    heads = [
-        "field",
-        "lapses unless",
-        "claims that lapse",
-        "brings in",
-        "measure again",
-        "accepted when",
-        "meanwhile",
-        "reason",
-    ]
+    heads = ["field", "lapses unless", "claims that lapse", "measure again"]
     rows = [
         (
-            tag("code", t.field),
-            t.comparison.replace("_", " "),
-            _lapsing(t, view),
-            view.claim_links(t.brings_in),
-            ", ".join(t.suites) or "–",
-            t.acceptance,
-            tag("b", t.meanwhile.replace("_", " ")),
-            t.reason,
+            group(dotted(t.field), tag("span", t.reason, class_="beside")),
+            group(
+                t.comparison.replace("_", " "),
+                tag("span", "meanwhile ", tag("b", t.meanwhile.replace("_", " ")), class_="beside"),
+            ),
+            group(
+                view.claims_in_short([c for c in view.envelope.claims if c.id in t.claims]),
+                tag("span", "brings in ", view.claim_links(t.brings_in), class_="beside")
+                if t.brings_in
+                else None,
+            ),
+            group(
+                ", ".join(t.suites) or "–",
+                tag("span", "accepted when ", t.acceptance, class_="beside"),
+            ),
         )
         for t in triggers
     ]
-    return table("What ends reliance until it is measured again", heads, rows, class_="wide")
-
-
-def _lapsing(trigger: Trigger, view: View) -> Node:
-    links = view.claim_links(trigger.claims)
-    total = len(view.envelope.claims)
-    if len(trigger.claims) <= _MANY:
-        return links
-    known = {claim.id for claim in view.envelope.claims}
-    words = "all claims" if set(trigger.claims) == known else f"{len(trigger.claims)} of {total}"
-    return details(words, tag("p", links))
+    return table(
+        "What ends reliance until it is measured again", heads, rows, class_="fields", stacked=True
+    )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from envelope.records import Claim, Envelope, Monitor, Verdict
 from reports.html import Html, Node, group, joined, tag
-from reports.svg import WIDTH, Scale
 from reports.view import View, claim_anchor
 from reports.words import (
     FAMILY_WORDS,
@@ -16,9 +15,9 @@ from reports.words import (
 )
 
 _ASSURANCE = {
-    "self_attested": "self-attested: measured by those who publish it",
-    "third_party": "measured by a third party",
-    "reproduced": "reproduced: measured twice, independently",
+    "self_attested": "Measured by those who publish it; nobody else has checked.",
+    "third_party": "Measured by a third party.",
+    "reproduced": "Measured twice, independently.",
 }
 
 
@@ -33,12 +32,12 @@ def header(view: View) -> Html:
         ("planner", tag("b", planner_words(record))),
         ("model", tag("code", record.model_state.tensor_digest[:12])),
         ("profile", tag("b", record.profile)),
-        ("assurance", _ASSURANCE[record.assurance]),
+        ("assurance", tag("b", record.assurance.replace("_", " "))),
     ]
     return tag(
         "header",
         tag("p", "Validity envelope", class_="kicker"),
-        tag("h1", "What was measured of this world model, and where that ends"),
+        tag("h1", "What was measured, and where that ends"),
         tag(
             "dl",
             [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts],
@@ -55,29 +54,37 @@ def planner_words(record: Envelope) -> str:
 
 
 def verdicts(view: View) -> Html:
-    """Counts, a sentence, and every claim with shape, colour and word."""
-    claims = view.envelope.claims
+    """Counts with one mark per claim, and a sentence."""
     return tag(
         "section",
         tag("h2", "Verdicts", class_="unseen"),
-        tag("div", [_tally(claims, verdict) for verdict in VERDICTS], class_="tallies"),
-        _proportions(claims),
-        tag("p", _sentence(claims), class_="sentence"),
-        _chips(view),
-        tag(
-            "p",
-            "A failing ",
-            tag("b", "bound"),
-            " is a limit on record (a blind spot, a nuisance limit): relying within it is "
-            "covered, relying beyond it is not. A failing ",
-            tag("b", "requirement"),
-            " is a defect for this use. ",
-            tag("b", "Unknown"),
-            " is never a pass.",
-            class_="small",
-        ),
+        tag("div", [_tally(view, verdict) for verdict in VERDICTS], class_="tallies"),
+        tag("p", _sentence(view.envelope.claims), class_="sentence"),
         id="verdicts",
         class_="front",
+    )
+
+
+def roll(view: View) -> Html:
+    """Every claim by name, with shape, colour and word."""
+    note = tag(
+        "p",
+        "A failing ",
+        tag("b", "bound"),
+        " is a limit on record (a blind spot, a nuisance limit): relying within it is covered, "
+        "relying beyond it is not. A failing ",
+        tag("b", "requirement"),
+        " is a defect for this use. ",
+        tag("b", "Unknown"),
+        " is never a pass.",
+        class_="small",
+    )
+    return tag(
+        "section",
+        tag("h2", "Every claim", class_="unseen"),
+        _chips(view),
+        note,
+        class_="front roll",
     )
 
 
@@ -85,36 +92,27 @@ def _of(claims: Sequence[Claim], verdict: str) -> list[Claim]:
     return [claim for claim in claims if claim.verdict == verdict]
 
 
-def _tally(claims: Sequence[Claim], verdict: Verdict) -> Html:
-    num = len(_of(claims, verdict))
+def _tally(view: View, verdict: Verdict) -> Html:
+    found = [
+        (index, claim)
+        for index, claim in enumerate(view.envelope.claims)
+        if claim.verdict == verdict
+    ]
+    pips = [
+        tag(
+            "a",
+            mark(verdict),
+            href=f"#{claim_anchor(index)}",
+            title=f"{verdict}: {claim.statement}",
+            aria_label=f"{verdict}: {claim.statement}",
+        )
+        for index, claim in found
+    ]
     return tag(
-        "p",
-        mark(verdict),
-        tag("b", num, class_="big"),
-        tag("span", verdict),
+        "div",
+        tag("p", tag("b", len(found), class_="big"), tag("span", verdict)),
+        tag("p", pips or "none", class_="pips"),
         class_=f"tally {verdict}",
-    )
-
-
-def _proportions(claims: Sequence[Claim]) -> Html | None:
-    if not claims:
-        return None
-    place = Scale(0, len(claims), 0.0, WIDTH)
-    parts, start = [], 0
-    for verdict in VERDICTS:
-        num = len(_of(claims, verdict))
-        if num:
-            left, right = place(start), place(start + num)
-            width = right - left - 1.5
-            parts.append(tag("rect", x=left, y=0, width=width, height=8, class_=verdict))
-        start += num
-    return tag(
-        "svg",
-        parts,
-        class_="proportions",
-        viewBox=f"0 0 {WIDTH:.0f} 8",
-        preserveAspectRatio="none",
-        aria_hidden="true",
     )
 
 
@@ -132,14 +130,16 @@ def _sentence(claims: Sequence[Claim]) -> str:
     if defects:
         what.append(count(defects, "requirement that is not met", "requirements that are not met"))
     if bounds:
-        what.append(count(bounds, "bound: a limit on record", "bounds: limits on record"))
-    return f"{first} What failed: {' and '.join(what)}."
+        what.append(
+            count(bounds, "bound, a limit on record", "bounds, all of them limits on record")
+        )
+    return f"{first} What failed: {', and '.join(what)}."
 
 
 def _chips(view: View) -> Html:
     groups: dict[str, list[tuple[int, Claim]]] = {}
     for index, claim in enumerate(view.envelope.claims):
-        groups.setdefault(claim.id.rpartition(".")[0] or claim.id, []).append((index, claim))
+        groups.setdefault(_head_of(claim), []).append((index, claim))
     rows = [
         tag(
             "div",
@@ -149,6 +149,11 @@ def _chips(view: View) -> Html:
         for prefix, members in groups.items()
     ]
     return tag("dl", rows, class_="chips")
+
+
+def _head_of(claim: Claim) -> str:
+    parts = claim.id.split(".")
+    return ".".join(parts[: 2 if claim.family == "F5" and len(parts) > 2 else 1])
 
 
 def _families(claims: Sequence[Claim]) -> str:
@@ -275,6 +280,7 @@ def _boundary(view: View) -> Html:
         f"Anything about another world, camera, planner or checkpoint than {scope.world} with "
         f"{planner_words(record)} and model {record.model_state.tensor_digest[:12]}.",
         joint,
+        _ASSURANCE[record.assurance],
         "Why something fails. A symptom is reported, no cause asserted.",
         "Who signed it, or whether it still applies today: ask envelope verify and check.",
         group(

@@ -21,7 +21,7 @@ _ABSOLUTE_PATH = re.compile(
     r"(?:file:/*|(?<![\w/.:~])/|~/|\b[A-Za-z]:[\\/]|\\\\)(?:[^\s/\\'\"<>,;()]+[/\\])+([^\s/\\'\"<>,;()]*)"
 )
 
-_NO_END_TAG = frozenset({"br", "hr", "img", "link", "meta", "col"})
+_NO_END_TAG = frozenset({"br", "hr", "wbr", "img", "link", "meta", "col"})
 _SELF_CLOSING = frozenset({"path", "line", "rect", "circle", "polygon", "polyline", "use"})
 
 

@@ -15,10 +15,12 @@ def sprite() -> Html:
                 tag("rect", x=1.5, y=1.5, width=13, height=13, rx=1.5),
                 "M5.2 5.2 10.8 10.8 M10.8 5.2 5.2 10.8",
             ),
-            _mark(
-                "unknown",
-                tag("polygon", points="8,0.2 15.8,8 8,15.8 0.2,8"),
-                "M6.1 6.5a1.95 1.95 0 1 1 2.9 1.7c-.7.4-1 .8-1 1.5 M8 11.5v.6",
+            tag(
+                "symbol",
+                tag("polygon", points="8,0.3 8,15.7 0.3,8"),
+                tag("polygon", points="8,1.4 14.6,8 8,14.6 1.4,8", class_="open-half"),
+                id="mark-unknown",
+                viewBox="0 0 16 16",
             ),
             tag(
                 "symbol",

@@ -16,7 +16,7 @@ from reports.words import amount, number, short, unit_word, verdict_word
 
 SUITE = "nuisance_shift"
 SHAPES = {"current": "disc", "goal": "square", "both": "diamond"}
-RATE_HEIGHT, FREE_HEIGHT, GAP = 120.0, 84.0, 46.0
+RATE_HEIGHT, ALARM_HEIGHT, MOVE_HEIGHT, GAP = 124.0, 62.0, 78.0, 42.0
 
 
 def nuisances(view: View) -> Html:
@@ -87,7 +87,7 @@ class _Case:
             known += [self.scope.measured.low, self.scope.measured.high]
         low, high = min(known), max(known)
         room = (high - low) * 0.04 or 1.0
-        return (low - (room if low < self.nominal else room / 2), high + room)
+        return (low - room if low < self.nominal else low, high + room)
 
 
 def _case(name: str, view: View) -> _Case:
@@ -116,7 +116,7 @@ def _card(name: str, view: View) -> Html:
             "p",
             verdict_word(case.claim.verdict),
             tag("span", outcome_phrase(case.claim), class_="outcome"),
-            view.claim_link(case.claim.id),
+            tag("a", "the claim", href=view.claim_href(case.claim.id), class_="small"),
             class_="claim-line",
         )
     return tag(
@@ -124,6 +124,7 @@ def _card(name: str, view: View) -> Html:
         tag("h3", name.replace("_", " ")),
         verdict,
         tag("p", _range_sentence(case), class_="range-words"),
+        tag("p", case.claim.reason, class_="small reason") if case.claim else None,
         _drawing(case, view) if case.all else not_measured("this class in any form."),
         _pictures(name, view),
         class_="multiple",
@@ -146,14 +147,26 @@ def _range_sentence(case: _Case) -> Node:
 
 def _drawing(case: _Case, view: View) -> Html:
     x = case.domain()
-    shift_top = 30 + RATE_HEIGHT + GAP
-    alarm_top = shift_top
-    move_top = alarm_top + FREE_HEIGHT + GAP
-    height = move_top + FREE_HEIGHT + 42
+    monitors = list(
+        dict.fromkeys(
+            str(m.condition.get("monitor", "monitor")) for m in [*case.alarms, *case.loop_alarms]
+        )
+    )
+    move_top = 30 + RATE_HEIGHT + GAP + len(monitors) * (ALARM_HEIGHT + GAP)
     success = Panel.at(30, RATE_HEIGHT, x, (0.0, 1.0))
-    alarm = Panel.at(alarm_top, FREE_HEIGHT, x, (0.0, 1.0))
+    alarms = [
+        _alarm_panel(
+            case,
+            name,
+            Panel.at(
+                30 + RATE_HEIGHT + GAP + i * (ALARM_HEIGHT + GAP), ALARM_HEIGHT, x, (0.0, 1.0)
+            ),
+            view,
+        )
+        for i, name in enumerate(monitors)
+    ]
     moves = [m.estimate.high for m in case.shifts if m.estimate]
-    move = Panel.at(move_top, FREE_HEIGHT, x, (0.0, domain_of(moves)))
+    move = Panel.at(move_top, MOVE_HEIGHT, x, (0.0, domain_of(moves)))
     slug = "nuisance-" + str(_classes(view).index(case.name) + 1)
     xs = {number_of(m.condition.get("amount")) for m in case.all}
     feet = sorted({case.nominal, *(value for value in xs if value is not None)})
@@ -163,9 +176,9 @@ def _drawing(case: _Case, view: View) -> Html:
         slug,
         f"{case.name}: success, alarms and latent displacement by amount",
         _spoken(case),
-        height,
+        move_top + MOVE_HEIGHT + 42,
         _success_panel(case, success, view),
-        _alarm_panel(case, alarm, view),
+        alarms,
         _move_panel(case, move),
         move.foot(feet, name),
     )
@@ -219,15 +232,18 @@ def _scope_spans(case: _Case, panel: Panel) -> Html:
     )
 
 
-def _alarm_panel(case: _Case, panel: Panel, view: View) -> Html:
+def _alarm_panel(case: _Case, monitor: str, panel: Panel, view: View) -> Html:
+    def of(rows: Sequence[Measurement]) -> list[Measurement]:
+        return [m for m in rows if str(m.condition.get("monitor", "monitor")) == monitor]
+
     wanted = view.envelope.criteria.detection_rate
-    labels = [Label(panel.y(wanted), f"heard {short(wanted)}", "limit-word")]
+    labels = [Label(panel.y(wanted), f"stated rate {short(wanted)}", "limit-word")]
     return group(
-        panel.grid("alarm rate (line: recorded, points: closed loop)", 2),
+        panel.grid(f"alarms of {monitor} (line: recorded, points: closed loop)", 2),
         panel.level(wanted, "limit"),
         panel.upright(case.nominal, "nominal"),
-        _open_lines(case.alarms, panel, labels),
-        _series(case.loop_alarms, panel, case, start=None),
+        _open_lines(of(case.alarms), panel, labels),
+        _series(of(case.loop_alarms), panel, case, start=None),
         panel.margin(labels),
     )
 
@@ -271,7 +287,8 @@ def _open_lines(rows: Sequence[Measurement], panel: Panel, labels: list[Label]) 
     if several:
         worst = max(groups.items(), key=lambda item: item[1][-1][1].value)
         direction = dict(worst[0]).get("direction", "")
-        labels.append(Label(panel.y(worst[1][-1][1].value), str(direction)[:12], "worst"))
+        words = str(direction).replace("_", " ")[:12]
+        labels.append(Label(panel.y(worst[1][-1][1].value), words, "worst"))
     return group(lines)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from envelope.records import Family
-from reports.html import Html, Node, joined, tag
+from reports.html import Html, Node, tag
 from reports.parts import section
 from reports.view import View
 from reports.words import VERDICTS, count, mark
@@ -88,8 +88,8 @@ def _sentence(states: list[str]) -> str:
     words = f"Step {first + 1}, {STEPS[first].title.lower()}, is {states[first]} in this record."
     if not later:
         return words
-    steps = f"step {later[0]} stands" if len(later) == 1 else f"steps {_listed(later)} stand"
-    return f"{words} What {steps} on is therefore open at its base."
+    steps = f"step {later[0]} was" if len(later) == 1 else f"steps {_listed(later)} were"
+    return f"{words[:-1]}; {steps} measured without it."
 
 
 def _listed(items: list[str]) -> str:
@@ -114,4 +114,4 @@ def _found(step: Step, view: View) -> Node:
     gap = None
     if missing and len(missing) < len(step.families):
         gap = tag("span", f"{', '.join(missing)} not measured", class_="beside")
-    return tag("span", joined(parts, "  "), gap, class_="found", title=count(len(claims), "claim"))
+    return tag("span", parts, gap, class_="found", title=count(len(claims), "claim"))

@@ -15,7 +15,7 @@ from reports.closing import claims, suites, unmeasured
 from reports.drift import drift
 from reports.fields import fields
 from reports.frames import fitting
-from reports.front import cards, header, verdicts
+from reports.front import cards, header, roll, verdicts
 from reports.html import Html, tag
 from reports.marks import sprite
 from reports.nuisance import nuisances
@@ -140,6 +140,7 @@ def _page(view: View) -> bytes:
                 "main",
                 verdicts(view),
                 cards(view),
+                roll(view),
                 fields(view),
                 order(view),
                 planning(view),
@@ -163,7 +164,7 @@ def _contents() -> Html:
     links = [tag("li", tag("a", words, href=f"#{anchor}")) for anchor, words in CONTENTS]
     return tag(
         "nav",
-        tag("details", tag("summary", "Contents"), tag("ol", links), open=True),
+        tag("details", tag("summary", "Contents"), tag("ol", links)),
         aria_label="Contents",
     )
 

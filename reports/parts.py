@@ -1,10 +1,10 @@
 """Parts that several sections use: tables, sections, notices, evidence in full."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from envelope.records import Claim, Measurement, Scalar
 from reports.html import Html, Node, group, tag
-from reports.view import View
+from reports.view import View, evidence_anchor
 from reports.words import (
     OUTCOME_WORDS,
     count,
@@ -32,13 +32,19 @@ def table(
     *,
     class_: str = "",
     ids: Sequence[str] | None = None,
+    stacked: bool = False,
 ) -> Html:
-    """A table in a box of its own that scrolls sideways; the first cell of a row is its head."""
+    """A table in a box of its own that scrolls sideways; the first cell of a row is its head.
+
+    `stacked` lays the cells of a row one under the other on a phone, each with its heading.
+    """
     body = [
         tag(
             "tr",
             tag("th", row[0], scope="row"),
-            [tag("td", cell) for cell in row[1:]],
+            [tag("td", cell, data_head=head) for head, cell in zip(heads[1:], row[1:], strict=True)]
+            if stacked
+            else [tag("td", cell) for cell in row[1:]],
             id=ids[index] if ids else None,
         )
         for index, row in enumerate(rows)
@@ -52,7 +58,7 @@ def table(
     return tag(
         "div",
         inner,
-        class_=f"table {class_}".strip(),
+        class_=f"table {class_}{' stacked' if stacked else ''}",
         role="region",
         aria_label=caption,
         tabindex="0",
@@ -104,19 +110,20 @@ def verdict_lines(claims: Sequence[Claim], view: View) -> Html | None:
 
 def evidence(view: View, suites: Sequence[str]) -> Html | None:
     """Every measurement of the suites, one table per quantity, closed at first."""
-    found: dict[tuple[str, str], list[Measurement]] = {}
-    for measurement in view.envelope.evidence:
+    found: dict[tuple[str, str], dict[str, Measurement]] = {}
+    for index, measurement in enumerate(view.envelope.evidence):
         if measurement.suite in suites:
             key = (measurement.suite, measurement.quantity)
-            found.setdefault(key, []).append(measurement)
+            found.setdefault(key, {})[evidence_anchor(index)] = measurement
     if not found:
         return None
     total = sum(len(rows) for rows in found.values())
-    tables = [_quantity(view, suite, name, rows) for (suite, name), rows in found.items()]
+    tables = [_quantity(suite, name, rows) for (suite, name), rows in found.items()]
     return details(f"Numbers behind this section: {count(total, 'measurement')}", tables)
 
 
-def _quantity(view: View, suite: str, name: str, rows: Sequence[Measurement]) -> Html:
+def _quantity(suite: str, name: str, found: Mapping[str, Measurement]) -> Html:
+    rows = list(found.values())
     keys = list(dict.fromkeys(key for row in rows for key in row.condition))
     with_p = any(row.p_holm is not None for row in rows)
     with_note = any(row.note for row in rows)
@@ -125,8 +132,7 @@ def _quantity(view: View, suite: str, name: str, rows: Sequence[Measurement]) ->
     if not keys:
         heads = ["quantity", *heads]
     body = [_measurement(row, keys, with_p, with_note) for row in rows]
-    ids = [view.evidence_at(row) for row in rows]
-    return table(f"{suite}/{name}", heads, body, class_="numbers", ids=ids)
+    return table(f"{suite}/{name}", heads, body, class_="numbers", ids=list(found))
 
 
 def _measurement(
@@ -138,7 +144,7 @@ def _measurement(
     else:
         cells += [
             number(row.estimate.value),
-            unit_word(row.unit) or "share or ratio",
+            unit_word(row.unit) or "1",
             interval(row.estimate),
             scalar(row.estimate.episodes),
             row.estimate.interval.replace("_", "-"),

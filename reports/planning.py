@@ -36,16 +36,17 @@ def planning(view: View) -> Html:
 def _arms(view: View) -> Html:
     streams = view.find("planning", "success_by_stream")
     values = [m.estimate.value for m in streams if m.estimate is not None]
+    needed = view.envelope.criteria.success_at_least
     rows = [
         Row(
             name,
             view.estimate("planning", "success", arm=arm),
             class_,
             values if arm == "model" else (),
+            (needed, f"required {short(needed)}") if arm == "model" else None,
         )
         for arm, name, class_ in ARMS
     ]
-    needed = view.envelope.criteria.success_at_least
     text = "; ".join(
         f"{row.name} {rounded(row.estimate.value) if row.estimate else 'not measured'}"
         for row in rows
@@ -56,7 +57,6 @@ def _arms(view: View) -> Html:
         f"Share of solved cases with 95 % interval: {text}. Required: {short(needed)}.",
         rows,
         (0.0, 1.0),
-        [(needed, f"required {short(needed)}")],
     )
     return tag("figure", tag("figcaption", tag("b", "Success"), _streams(values)), drawing)
 
@@ -78,15 +78,22 @@ def _gains(view: View) -> Html:
         "random": "gain over random actions",
     }
     rows = [
-        Row(name, view.estimate("planning", "success_gain", over=arm), "model")
+        Row(
+            name,
+            view.estimate("planning", "success_gain", over=arm),
+            "model",
+            limit=(0.0, "required above 0"),
+        )
         for arm, name in over.items()
     ]
     share = view.estimate("planning", "share_of_ceiling")
-    rows.append(Row("share of the ceiling", share, "model"))
+    needed = view.envelope.criteria.share_of_ceiling_at_least
+    rows.append(
+        Row("share of the ceiling", share, "model", limit=(needed, f"required {short(needed)}"))
+    )
     known = [row.estimate for row in rows if row.estimate is not None]
     low = min([0.0, *(e.low for e in known)])
     domain = (min(0.0, low * 1.1), domain_of(e.high for e in known))
-    needed = view.envelope.criteria.share_of_ceiling_at_least
     words = "; ".join(
         f"{row.name} {rounded(row.estimate.value) if row.estimate else 'not measured'}"
         for row in rows
@@ -97,7 +104,6 @@ def _gains(view: View) -> Html:
         f"Paired differences with 95 % interval: {words}. Share required: {short(needed)}.",
         rows,
         domain,
-        [(0.0, "no gain"), (needed, f"share required {short(needed)}")],
     )
     alarms = view.find("planning", "alarm_rate")
     quiet = [

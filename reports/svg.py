@@ -46,6 +46,8 @@ def ticks(low: float, high: float, num: int = 5) -> list[float]:
     if high <= low:
         return [low]
     raw = (high - low) / num
+    if raw < 1e-300:
+        return [low]
     unit = 10.0 ** math.floor(math.log10(raw))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
@@ -93,7 +95,7 @@ class Panel:
         height: float,
         x: tuple[float, float],
         y: tuple[float, float],
-        right: float = 78.0,
+        right: float = 94.0,
     ) -> "Panel":
         """Place a panel; `right` is the width of the label margin."""
         return cls(x=Scale(x[0], x[1], 40.0, WIDTH - right), y=Scale(y[0], y[1], top + height, top))
@@ -216,6 +218,8 @@ class Row:
     estimate: Estimate | None
     class_: str = ""
     behind: Sequence[float] = ()
+    limit: tuple[float, str] | None = None
+    """A value to compare with, and what it is called."""
 
 
 def dot_rows(
@@ -224,19 +228,13 @@ def dot_rows(
     description: str,
     rows: Sequence[Row],
     domain: tuple[float, float],
-    levels: Sequence[tuple[float, str]] = (),
 ) -> Html:
     """Rows of a value and its interval on one common axis; a row without one says so."""
-    pitch, top = 46.0, 26.0 if levels else 8.0
+    pitch, top = 46.0, 6.0
     height = top + pitch * len(rows) + 22
     x = Scale(domain[0], domain[1], 8.0, WIDTH - 8)
     bottom = top + pitch * len(rows)
     drawn: list[Node] = []
-    for value, words in levels:
-        at = x(value)
-        anchor = "start" if at < 60 else "end" if at > WIDTH - 60 else "middle"
-        drawn.append(tag("line", x1=at, x2=at, y1=top - 6, y2=bottom, class_="limit"))
-        drawn.append(text(at, top - 12, words, "label limit-word", anchor))
     for index, row in enumerate(rows):
         drawn.append(_dot_row(row, x, top + pitch * index))
     for value in ticks(domain[0], domain[1]):
@@ -247,7 +245,20 @@ def dot_rows(
 def _dot_row(row: Row, x: Scale, top: float) -> Html:
     middle = top + 31
     track = tag("line", x1=x.start, x2=x.end, y1=middle, y2=middle, class_="rule")
-    head = text(x.start, top + 18, row.name, "row-name")
+    head = tag(
+        "text",
+        row.name,
+        tag("tspan", f"  {row.limit[1]}", class_="limit-word") if row.limit else None,
+        x=x.start,
+        y=top + 18,
+        class_="row-name",
+    )
+    at = x(row.limit[0]) if row.limit else 0.0
+    limit = (
+        tag("line", x1=at, x2=at, y1=middle - 9, y2=middle + 9, class_="limit solid")
+        if row.limit
+        else None
+    )
     if row.estimate is None:
         gap = tag(
             "rect", x=x.start, y=middle - 5, width=x.end - x.start, height=10.0, class_="unmeasured"
@@ -262,6 +273,7 @@ def _dot_row(row: Row, x: Scale, top: float) -> Html:
     return group(
         track,
         head,
+        limit,
         text(x.end, top + 18, with_interval(row.estimate), "row-value", "end"),
         tag(
             "g",
@@ -289,9 +301,9 @@ def gauge(estimate: Estimate, limit: float, class_: str) -> Html:
     )
 
 
-def domain_of(values: Iterable[float], *, least: float = 0.0, most: float = 1.0) -> float:
+def domain_of(values: Iterable[float], *, most: float = 1.0) -> float:
     """An upper end that holds all values, `most` at least."""
-    return max([most, least, *(value * 1.06 for value in values)])
+    return max([most, *(min(value, 1e300) * 1.06 for value in values)])
 
 
 def _apart(wanted: Sequence[float], top: float, bottom: float) -> list[float]:

@@ -1,5 +1,6 @@
 """The record, indexed for reading: nothing is computed here that the record does not say."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -60,10 +61,14 @@ class View:
             if any(below(path, rest) or below(rest, path) for rest in claim.rests_on)
         ]
 
+    def claim_href(self, claim_id: str) -> str:
+        """Where a claim of this record stands on the page."""
+        return f"#{claim_anchor(self._claim_at[claim_id])}"
+
     def claim_link(self, claim_id: str) -> Html:
         """Link to a claim; plain text when the record has no such claim."""
         at = self._claim_at.get(claim_id)
-        words = tag("code", claim_id)
+        words = dotted(claim_id)
         return words if at is None else tag("a", words, href=f"#{claim_anchor(at)}")
 
     def claim_links(self, claim_ids: Sequence[str]) -> Html:
@@ -72,17 +77,44 @@ class View:
             return tag("span", "–", class_="none")
         return joined([self.claim_link(claim_id) for claim_id in claim_ids])
 
+    def claims_in_short(self, claims: Sequence[Claim]) -> Html:
+        """Links to claims; several that are all there is under a prefix become `prefix.*`."""
+        wanted = {claim.id for claim in claims}
+        total = len(self.envelope.claims)
+        if total > 1 and len(wanted) == total:
+            return tag("a", f"all {total} claims", href="#claims")
+        links: dict[str, Html] = {}
+        for claim in claims:
+            prefix = self._covered(claim.id, wanted)
+            if prefix == claim.id:
+                links[prefix] = self.claim_link(claim.id)
+            elif prefix not in links:
+                href = f"#{claim_anchor(self._claim_at[claim.id])}"
+                links[prefix] = tag("a", dotted(prefix + ".*"), href=href)
+        return joined(links.values()) if links else tag("span", "–", class_="none")
+
+    def _covered(self, claim_id: str, wanted: set[str]) -> str:
+        parts = claim_id.split(".")
+        for length in range(1, len(parts)):
+            prefix = ".".join(parts[:length])
+            under = [claim.id for claim in self.claims_under(prefix)]
+            if len(under) > 1 and wanted.issuperset(under):
+                return prefix
+        return claim_id
+
     def evidence_link(self, evidence_id: str) -> Html:
         """Link to the table row of a measurement, or what is missing."""
         at = self._evidence_at.get(evidence_id)
-        words = tag("code", evidence_id)
+        words = dotted(evidence_id)
         if at is None:
             return tag("span", words, " (not measured)", class_="missing")
         return tag("a", words, href=f"#{evidence_anchor(at)}")
 
-    def evidence_at(self, measurement: Measurement) -> str:
-        """Anchor of a measurement's table row."""
-        return evidence_anchor(self._evidence_at[measurement.id])
+
+def dotted(path: str) -> Html:
+    """A name in code type that breaks at its dots and underscores."""
+    parts = re.split(r"(?<=[._,/\[])", path)
+    return tag("code", [[part, tag("wbr")] for part in parts[:-1]], parts[-1])
 
 
 def below(path: str, prefix: str) -> bool:

@@ -23,7 +23,7 @@ OUTCOME_WORDS: Mapping[Outcome, str] = {
 }
 
 FAMILY_WORDS: Mapping[str, str] = {
-    "base": "planning",
+    "base": "clean world",
     "F1": "intrinsic dimension",
     "F2": "visual shift",
     "F3": "collapse",
@@ -93,6 +93,11 @@ def with_interval(estimate: Estimate | None, decimals: int = 2) -> str:
     return f"{number(estimate.value, decimals)} {interval(estimate, decimals)}"
 
 
+def measured_words(estimate: Estimate | None) -> str:
+    """`measured` with value and interval, or `not measured`."""
+    return "not measured" if estimate is None else f"measured {with_interval(estimate, 3)}"
+
+
 def p_value(value: float) -> str:
     """A p-value to three decimals."""
     return "<\u2009.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
@@ -116,6 +121,8 @@ def unit_word(unit: str) -> str:
 def amount(value: float, unit: str) -> str:
     """A setting with its unit."""
     word = unit_word(unit)
+    if value == 1 and word.endswith("s"):
+        word = word[:-1]
     return f"{short(value)}\u00a0{word}" if word else short(value)
 
 

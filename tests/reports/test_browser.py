@@ -1,0 +1,111 @@
+"""What a browser makes of the page. Skipped without Playwright and a browser, unless required."""
+
+import os
+import shutil
+
+import pytest
+
+import reports
+from tests.reports import examples
+
+BROWSER = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _missing(reason: str) -> None:
+    if os.environ.get("REQUIRE_TOOLS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not os.path.exists(BROWSER):
+        _missing("no chromium on this machine")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("playwright is not installed")
+    with sync_playwright() as tools:
+        running = tools.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_bytes(reports.render(examples.envelope(), examples.measurements()))
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_the_page_without_errors_network_or_sideways_scroll(
+    browser, report, width, scheme
+):
+    context = browser.new_context(
+        viewport={"width": width, "height": 844}, color_scheme=scheme, java_script_enabled=True
+    )
+    page = context.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.goto(report.as_uri())
+    found = page.evaluate(
+        """() => ({
+            wide: document.documentElement.scrollWidth,
+            paper: getComputedStyle(document.body).backgroundColor,
+            sheets: document.styleSheets.length,
+            broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).length,
+            images: document.images.length,
+        })"""
+    )
+    context.close()
+
+    assert said == []
+    assert {url for url in asked if not url.startswith("data:")} == {report.as_uri()}
+    assert found["wide"] == width
+    assert found["sheets"] == 1
+    assert found["images"] > 20
+    assert found["broken"] == 0
+    assert found["paper"] == {"light": "rgb(251, 250, 247)", "dark": "rgb(20, 23, 26)"}[scheme]
+
+
+def test_the_first_screen_holds_verdicts_blind_spots_and_what_ends_validity(browser, report):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(report.as_uri())
+    tops = page.evaluate(
+        """() => [...document.querySelectorAll('.tally, .card')]
+            .map(e => e.getBoundingClientRect().top)"""
+    )
+    context.close()
+
+    assert len(tops) == 6
+    assert max(tops) < 900
+
+
+def test_text_does_not_run_out_of_a_chart(browser, report):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(report.as_uri())
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll('.chart text')].filter(t => {
+            const box = t.getBoundingClientRect();
+            const holder = t.closest('svg').parentElement.getBoundingClientRect();
+            return box.left < holder.left - 1 || box.right > holder.right + 1;
+        }).map(t => t.textContent)"""
+    )
+    context.close()
+
+    assert outside == []
