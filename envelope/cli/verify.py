@@ -9,6 +9,7 @@ import click
 
 from envelope.cli.files import Folder, read_bytes
 from envelope.records import Envelope
+from envelope.times import parse_time
 
 
 @click.command("verify")
@@ -49,8 +50,10 @@ def command(
 
     data = read_bytes(attestation, next_step="check the path, or run `envelope sign` first")
     now = datetime.now(UTC)
-    verified = find_trust(key=key, trust=trust).open(data, now=now, name=str(attestation))
+    believed = find_trust(key=key, trust=trust)
+    verified = believed.open(data, now=now, name=str(attestation))
     envelope = verified.record(Envelope)
+    believed.policy.require_fresh(parse_time(envelope.measured_at, "measured_at"), now=now)
     folder = Folder(attestation.parent)
 
     files = [path for path in (folder.measurements, folder.report) if path.exists()]
