@@ -94,7 +94,7 @@ class ModelConfig(_Config):
 
 @dataclass(frozen=True)
 class TrainConfig(_Config):
-    """One training run. The defaults of the field's recipe are in `facts` of each preset."""
+    """One training run."""
 
     seed: int
     batch_size: int
@@ -111,6 +111,10 @@ class TrainConfig(_Config):
     calibration_batches: int
     """Batches that re-estimate the BatchNorm statistics after the last update."""
     log_every_updates: int
+    final_sigreg_weight: float | None = None
+    """SIGReg's weight after a linear change over `sigreg_anneal_updates`; None keeps it constant,
+    as the field does."""
+    sigreg_anneal_updates: int = 0
 
     def __post_init__(self) -> None:
         if self.batch_size < 2:

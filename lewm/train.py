@@ -83,6 +83,15 @@ def learning_rate(update: int, config: TrainConfig) -> float:
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
+def sigreg_weight(update: int, config: TrainConfig) -> float:
+    """Constant, or linear to the final weight over `sigreg_anneal_updates` and constant after."""
+    first, final = config.sigreg_weight, config.final_sigreg_weight
+    if final is None:
+        return first
+    left = max(0.0, 1.0 - update / max(config.sigreg_anneal_updates, 1))
+    return final + left * (first - final)
+
+
 def collapse_alarms(z: Tensor, regularizer: float) -> tuple[str, ...]:
     """Signs that latents z (B, T, D) stopped telling frames apart, by lewm-rs's thresholds."""
     flat = z.flatten(end_dim=1)
@@ -152,7 +161,7 @@ def _train(
             model_config.latent_width, config.num_projections, generator=directions, like=z
         )
         regularizer = sigreg(z, columns)
-        loss = predicted + config.sigreg_weight * regularizer
+        loss = predicted + sigreg_weight(update, config) * regularizer
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)

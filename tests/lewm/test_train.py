@@ -19,6 +19,7 @@ from lewm.train import (
     collapse_alarms,
     learning_rate,
     recalibrate_batchnorm,
+    sigreg_weight,
     train,
 )
 from tests.lewm.dots import SIZE, record
@@ -81,6 +82,15 @@ def test_the_learning_rate_warms_up_and_follows_the_longer_schedule():
     assert learning_rate(100, config) == pytest.approx(5e-5)
     assert learning_rate(1000, config) == pytest.approx(4.90e-5, abs=5e-7)
     assert learning_rate(10_000, config) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_regularizer_is_annealed_in_a_line_and_then_kept():
+    config = replace(
+        CONFIG, sigreg_weight=0.02, final_sigreg_weight=0.001, sigreg_anneal_updates=10
+    )
+    weights = [sigreg_weight(update, config) for update in (0, 5, 10, 39)]
+    assert weights == pytest.approx([0.02, 0.0105, 0.001, 0.001])
+    assert sigreg_weight(0, CONFIG) == sigreg_weight(39, CONFIG) == 0.09
 
 
 def test_stale_batch_statistics_are_replaced_by_plain_averages():
