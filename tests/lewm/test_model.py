@@ -44,7 +44,7 @@ def test_the_paper_model_has_the_published_parameter_counts():
     assert sum(t.numel() for t in state.values()) == 18_042_672
 
 
-@pytest.mark.parametrize("config", [tiny(), small(), replace(tiny(), stem="conv")])
+@pytest.mark.parametrize("config", [tiny(), small(), replace(tiny(), stem="coord")])
 def test_every_preset_encodes_predicts_and_imagines(config):
     model = awake(config)
     pixels = torch.zeros(2, 3, 3, config.image_size, config.image_size)
