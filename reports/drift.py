@@ -119,7 +119,7 @@ def _offsets(view: View) -> Html:
     end = max(longest, nominal) * 1.12
     panel = Panel.at(34, HEIGHT - 86, (0.0, end), (0.0, 1.0))
     labels = [Label(panel.y(needed), f"required {short(needed)}", "limit-word")]
-    admitted = record.planner_scope.admitted.get("goal_offset_env_steps")
+    admitted = record.planner_scope.admitted.get("conventions.goal_offset_env_steps")
     text = "; ".join(f"{short(x)}: {rounded(e.value)}" for x, e in points)
     side = "end" if panel.x(nominal) > 250 else "start"
     drawing = chart(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from envelope.records import Envelope, NuisanceScope, Range
+from envelope.records import Envelope, NuisanceScope, PlannerScope, Range, Scalar, Trigger
 from reports.html import Html, Node, group, joined, tag
 from reports.parts import digest, section, table
 from reports.view import View, below, dotted
@@ -91,13 +91,18 @@ def _factor(value: object) -> str:
 
 def _nuisance(scope: NuisanceScope) -> Html:
     admitted = range_words(scope.admitted, scope.unit, scope.nominal)
-    measured = range_words(scope.measured, scope.unit, scope.nominal)
-    frames = " and ".join(scope.frames) + " frame" if scope.frames else "not in closed loop"
     return group(
-        "admitted ",
-        tag("b", admitted),
-        tag("span", f"measured {measured}, {frames}", class_="beside"),
+        "admitted ", tag("b", admitted), tag("span", closed_loop_words(scope), class_="beside")
     )
+
+
+def closed_loop_words(scope: NuisanceScope) -> str:
+    """Where planning was measured under a nuisance."""
+    if scope.measured.low == scope.measured.high:
+        return "not measured in closed loop"
+    frames = f", {' and '.join(scope.frames)} frame" if scope.frames else ""
+    measured = range_words(scope.measured, scope.unit, scope.nominal)
+    return f"measured in closed loop on {measured}{frames}"
 
 
 def range_words(values: Range, unit: str, nominal: float) -> str:
@@ -110,25 +115,28 @@ def range_words(values: Range, unit: str, nominal: float) -> str:
 
 def _planner_rows(record: Envelope) -> list[Row]:
     scope = record.planner_scope
-    rows: list[Row] = []
-    for name, value in scope.model_dump(exclude={"conventions", "admitted"}).items():
-        admitted = scope.admitted.get(name)
-        words: Node = scalar(value)
-        if admitted is not None:
-            words = group(
-                "admitted ",
-                tag("b", f"{short(admitted.low)} to {short(admitted.high)}"),
-                tag("span", f"nominal {scalar(value)}", class_="beside"),
-            )
-        rows.append((f"planner_scope.{name}", words))
-    known = set(scope.model_dump())
-    for name, values in scope.admitted.items():
-        if name not in known:
-            words = group("admitted ", tag("b", f"{short(values.low)} to {short(values.high)}"))
-            rows.append((f"planner_scope.admitted.{name}", words))
+    plain = scope.model_dump(exclude={"conventions", "admitted"})
+    rows = [_planner_row(name, value, scope) for name, value in plain.items()]
     for name, value in scope.conventions.model_dump().items():
-        rows.append((f"planner_scope.conventions.{name}", scalar(value)))
+        rows.append(_planner_row(f"conventions.{name}", value, scope))
+    written = {path.removeprefix("planner_scope.") for path, _ in rows}
+    for name, values in scope.admitted.items():
+        if name not in written:
+            words = group("admitted ", tag("b", f"{short(values.low)} to {short(values.high)}"))
+            rows.append((f"planner_scope.{name}", words))
     return rows
+
+
+def _planner_row(name: str, value: Scalar, scope: PlannerScope) -> Row:
+    admitted = scope.admitted.get(name)
+    if admitted is None:
+        return (f"planner_scope.{name}", scalar(value))
+    words = group(
+        "admitted ",
+        tag("b", f"{short(admitted.low)} to {short(admitted.high)}"),
+        tag("span", f"nominal {scalar(value)}", class_="beside"),
+    )
+    return (f"planner_scope.{name}", words)
 
 
 def _model_rows(record: Envelope) -> list[Row]:
@@ -187,27 +195,28 @@ def _triggers(view: View) -> Html:
     triggers = view.envelope.revalidation_triggers
     if not triggers:
         return tag("p", "This record names no trigger. Only time ends it.", class_="notice")
+    alike: dict[str, list[Trigger]] = {}
+    for trigger in triggers:
+        key = trigger.model_dump_json(exclude={"field", "reason"})
+        alike.setdefault(key, []).append(trigger)
     heads = ["field", "lapses unless", "claims that lapse", "measure again"]
-    rows = [
-        (
-            group(dotted(t.field), tag("span", t.reason, class_="beside")),
-            group(
-                t.comparison.replace("_", " "),
-                tag("span", "meanwhile ", tag("b", t.meanwhile.replace("_", " ")), class_="beside"),
-            ),
-            group(
-                view.claims_in_short([c for c in view.envelope.claims if c.id in t.claims]),
-                tag("span", "brings in ", view.claim_links(t.brings_in), class_="beside")
-                if t.brings_in
-                else None,
-            ),
-            group(
-                ", ".join(t.suites) or "–",
-                tag("span", "accepted when ", t.acceptance, class_="beside"),
-            ),
-        )
-        for t in triggers
+    rows = [_trigger(members, view) for members in alike.values()]
+    title = "What ends reliance until it is measured again"
+    return table(title, heads, rows, class_="triggers", stacked=True)
+
+
+def _trigger(alike: Sequence[Trigger], view: View) -> list[Node]:
+    first = alike[0]
+    lapsing = [claim for claim in view.envelope.claims if claim.id in first.claims]
+    brought = None
+    if first.brings_in:
+        brought = tag("span", "brings in ", view.claim_links(first.brings_in), class_="beside")
+    return [
+        [tag("p", dotted(t.field), tag("span", t.reason, class_="beside")) for t in alike],
+        group(
+            first.comparison.replace("_", " "),
+            tag("span", "meanwhile ", tag("b", first.meanwhile.replace("_", " ")), class_="beside"),
+        ),
+        group(view.claims_in_short(lapsing), brought),
+        group(", ".join(first.suites) or "–", tag("span", first.acceptance, class_="beside")),
     ]
-    return table(
-        "What ends reliance until it is measured again", heads, rows, class_="fields", stacked=True
-    )

@@ -2,12 +2,15 @@
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Sequence
 
 from envelope.records import Picture
 from reports.html import Html, tag
 from reports.words import mark
 
+MARKUP_BYTES = 600
+"""More than the elements around one picture take, its caption of ordinary length included."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -31,11 +34,17 @@ def still(picture: Picture, words: str, *, critical: bool = False) -> Html:
 
 
 def fitting(pictures: Sequence[Picture], room_bytes: int) -> list[Picture]:
-    """The first pictures that fit into so many bytes of page."""
-    kept: list[Picture] = []
+    """As many pictures as fit into so many bytes of page, in order, no class before another."""
+    seen: Counter[tuple[str, object]] = Counter()
+    ranks: list[int] = []
     for picture in pictures:
-        room_bytes -= len(picture.png_base64) + 600
+        about = picture.condition.get("nuisance", picture.condition.get("violation"))
+        ranks.append(seen[picture.suite, about])
+        seen[picture.suite, about] += 1
+    kept: list[int] = []
+    for place in sorted(range(len(pictures)), key=ranks.__getitem__):
+        room_bytes -= len(pictures[place].png_base64) + MARKUP_BYTES
         if room_bytes < 0:
             break
-        kept.append(picture)
-    return kept
+        kept.append(place)
+    return [pictures[place] for place in sorted(kept)]

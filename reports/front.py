@@ -246,14 +246,13 @@ def _spoken(name: str) -> str:
 
 def _endings(view: View) -> Html:
     record = view.envelope
-    by_field: dict[str, list[str]] = {}
+    by_field: dict[str, dict[str, None]] = {}
     for trigger in record.revalidation_triggers:
-        by_field.setdefault(trigger.field.partition(".")[0], []).append(
-            trigger.field.partition(".")[2] or trigger.field
-        )
+        name, *parts = trigger.field.split(".")
+        by_field.setdefault(name, {})[parts[0] if parts else name] = None
     items = [
-        tag("li", tag("b", _spoken(name) + ": "), joined([tag("code", f) for f in fields]))
-        for name, fields in by_field.items()
+        tag("li", tag("b", _spoken(name) + ": "), joined([tag("code", part) for part in parts]))
+        for name, parts in by_field.items()
     ]
     clock = tag("li", tag("b", "time: "), "after ", moment(record.valid_until))
     lead = "A change in any of these ends reliance on the claims that rest on it:"

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from envelope.records import Claim, Estimate, Measurement, NuisanceScope, Picture, Scalar
 from reports.drift import along, number_of
-from reports.fields import range_words
+from reports.fields import closed_loop_words, range_words
 from reports.frames import still
 from reports.html import Html, Node, group, tag
 from reports.parts import evidence, not_measured, outcome_phrase, section
@@ -134,15 +134,8 @@ def _card(name: str, view: View) -> Html:
 def _range_sentence(case: _Case) -> Node:
     if case.scope is None:
         return "No range of this class is recorded: only its nominal value is inside."
-    closed = any(m.estimate for m in case.success)
     admitted = range_words(case.scope.admitted, case.unit, case.nominal)
-    measured = range_words(case.scope.measured, case.unit, case.nominal)
-    tail = (
-        f"; closed loop ran on {measured}, {' and '.join(case.scope.frames)} frame."
-        if closed
-        else "; closed loop was not run, so success off nominal is unknown."
-    )
-    return group("Admitted: ", tag("b", admitted), tail)
+    return group("Admitted: ", tag("b", admitted), f"; {closed_loop_words(case.scope)}.")
 
 
 def _drawing(case: _Case, view: View) -> Html:
@@ -206,7 +199,7 @@ def _success_panel(case: _Case, panel: Panel, view: View) -> Html:
     if clean is not None:
         least = max(0.0, clean.value - view.envelope.criteria.max_success_drop)
         limit = panel.level(least, "limit")
-        labels.append(Label(panel.y(least), "largest drop", "limit-word"))
+        labels.append(Label(panel.y(least), "allowed drop", "limit-word"))
     return group(
         _scope_spans(case, panel),
         panel.grid("success, closed loop", 2),

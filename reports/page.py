@@ -5,10 +5,9 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
-import rfc8785
-
 from envelope.errors import EnvelopeError
 from envelope.records import Envelope, Measurements
+from envelope.strict import canonical
 from reports.blindspots import blind_spots
 from reports.check import check
 from reports.closing import claims, suites, unmeasured
@@ -48,13 +47,13 @@ def record_digest(envelope: Envelope) -> str:
         EnvelopeError: a number in the record has no canonical form.
     """
     try:
-        canonical = rfc8785.dumps(envelope.model_dump(mode="json"))
-    except rfc8785.CanonicalizationError as problem:
+        written = canonical(envelope.model_dump(mode="json"))
+    except ValueError as problem:
         raise EnvelopeError(
             f"the record has no canonical form: {problem}",
             next_step="keep every integer of the record within 2**53, such as the seed",
         ) from problem
-    return hashlib.sha256(canonical).hexdigest()
+    return hashlib.sha256(written).hexdigest()
 
 
 def render(envelope: Envelope, measurements: Measurements) -> bytes:

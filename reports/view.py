@@ -90,7 +90,7 @@ class View:
                 links[prefix] = self.claim_link(claim.id)
             elif prefix not in links:
                 href = f"#{claim_anchor(self._claim_at[claim.id])}"
-                links[prefix] = tag("a", dotted(prefix + ".*"), href=href)
+                links[prefix] = tag("a", dotted(prefix), tag("code", ".*"), href=href)
         return joined(links.values()) if links else tag("span", "–", class_="none")
 
     def _covered(self, claim_id: str, wanted: set[str]) -> str:

@@ -95,6 +95,20 @@ def test_the_first_screen_holds_verdicts_blind_spots_and_what_ends_validity(brow
     assert max(tops) < 900
 
 
+def test_paper_is_white_and_ink_dark_whatever_the_scheme(browser, report):
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.emulate_media(media="print", color_scheme="dark")
+    colors = page.evaluate(
+        "() => [getComputedStyle(document.body).backgroundColor, "
+        "getComputedStyle(document.body).color]"
+    )
+    context.close()
+
+    assert colors == ["rgb(255, 255, 255)", "rgb(27, 33, 38)"]
+
+
 def test_text_does_not_run_out_of_a_chart(browser, report):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()

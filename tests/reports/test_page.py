@@ -153,8 +153,8 @@ def test_the_first_screen_names_blind_spots_triggers_and_what_is_not_said(page):
 
     assert "blind to: frozen camera, background.color, distractor" in first
     assert "unsettled: action swap, through wall" in first
-    assert "planner scope: horizon, num_samples" in first
-    assert "after 4 July 2026, 10:00 UTC" in first
+    assert "planner scope: algorithm, num_samples, iterations, elites, horizon, block_size" in first
+    assert "after 5 April 2026, 10:00 UTC" in first
     assert "That the model is safe, certified or fit for a purpose" in first
 
 
@@ -244,6 +244,29 @@ def test_pictures_that_would_burst_the_page_are_left_out_and_counted():
 
     assert len(rendered) <= 1_000_000
     assert re.search(r"\d+ of 40 frames are left out", Page(rendered).text)
+
+
+def test_no_class_loses_all_its_pictures_before_another_loses_one():
+    first, *_ = examples.measurements().pictures
+    heavy = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60_000)).decode()
+    pictures = [
+        first.model_copy(
+            update={
+                "png_base64": heavy,
+                "condition": {**first.condition, "nuisance": name},
+                "caption": f"{name} {index}",
+            }
+        )
+        for name in ("blur", "noise")
+        for index in range(20)
+    ]
+    measurements = examples.measurements().model_copy(update={"pictures": pictures})
+
+    alts = Page(reports.render(examples.envelope(), measurements)).values("alt")
+
+    num = {name: sum(alt.startswith(name) for alt in alts) for name in ("blur", "noise")}
+    assert num["blur"] - num["noise"] in (0, 1)
+    assert num["noise"] > 0
 
 
 def test_a_picture_that_is_no_png_is_not_put_on_the_page():
