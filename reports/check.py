@@ -14,17 +14,20 @@ def check(view: View) -> Html:
         "How to check this page",
         "A page proves nothing about itself. The signature is elsewhere, and covers these bytes, "
         "the record and the checkpoint's files.",
-        _commands(),
+        _commands(view),
         _digests(view),
         _files(view),
         tag("div", _evaluator(view), _timing(view), class_="pair"),
     )
 
 
-def _commands() -> Html:
+def _commands(view: View) -> Html:
+    verify = "envelope verify attestation.json --key lab.pub"
+    files = view.envelope.model_state.files
+    model = f" --file {files[0].path}" if files else ""
     lines = (
-        ("envelope verify attestation.json --key lab.pub", "who signed, and are these the bytes?"),
-        ("envelope verify attestation.json --recompute", "do the raw rows give these figures?"),
+        (verify + model, "who vouches for this, and are these the files?"),
+        (f"{verify} --recompute", "do the raw rows give these figures?"),
         ("envelope check --deploy deploy.yaml", "is a deployment still inside what was measured?"),
         ("sha256sum report.html", "compare with the digest in the attestation"),
     )

@@ -133,7 +133,9 @@ def _offsets(view: View) -> Html:
         panel.grid("success"),
         panel.level(needed, "limit"),
         panel.upright(nominal, "planned"),
-        _words_at(panel, nominal, "recorded offset", side, -6 if side == "end" else 6),
+        _words_at(
+            panel, nominal, f"nominal offset {short(nominal)}", side, -6 if side == "end" else 6
+        ),
         panel.line([(x, e.value) for x, e in points], "series"),
         [panel.dot(x, e, f"offset {short(x)}", "model", "disc") for x, e in points],
         panel.margin(labels),
