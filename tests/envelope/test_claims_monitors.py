@@ -1,0 +1,123 @@
+"""Monitors: false alarms, blind spots, and the positive control without which nothing holds."""
+
+import math
+
+import pytest
+
+from envelope.claims import make_claims
+from envelope.claims.words import episodes_to_settle
+from tests.envelope.builders import default_criteria, measurements, share
+from tests.envelope.judging import claim_of, replaced, with_interval
+
+
+def with_monitor(**update):
+    base = measurements()
+    first, *rest = base.monitors
+    return base.model_copy(update={"monitors": [first.model_copy(update=update), *rest]})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.8, 1.0, "holds"), (0.79, 1.0, "unknown"), (0.1, 0.8, "unknown"), (0.1, 0.79, "fails")],
+)
+def test_blind_needs_an_upper_bound_below_the_stated_rate(low, high, verdict):
+    found = replaced(
+        "voe/detection",
+        with_interval(low, min(high, 0.85), high),
+        monitor="surprise",
+        violation="freeze",
+        magnitude=10.0,
+    )
+
+    assert claim_of(found, "monitor.surprise.freeze").verdict == verdict
+
+
+def test_blind_spots_are_published_beside_the_threshold():
+    surprise, shell = make_claims(measurements(), default_criteria()).monitors
+
+    assert surprise.threshold == 0.0312
+    assert surprise.blind_spots == ["frozen_camera", "background.color", "distractor"]
+    assert "teleport" in shell.blind_spots
+    assert {one.outcome for one in surprise.sensitivity} == {"detected", "blind", "inconclusive"}
+
+
+def test_the_claim_is_about_the_magnitude_of_the_criteria_alone():
+    found = replaced(
+        "voe/detection",
+        with_interval(0.0, 0.0, 0.1),
+        monitor="surprise",
+        violation="teleport",
+        magnitude=120.0,
+    )
+
+    assert claim_of(found, "monitor.surprise.teleport").verdict == "holds"
+
+
+def test_a_monitor_that_never_fires_is_not_healthy():
+    found = replaced("voe/detection", with_interval(0.0, 0.0, 0.06), monitor="surprise")
+
+    claim = claim_of(found, "monitor.surprise.false_alarms")
+
+    assert claim.verdict == "unknown"
+    assert "positive control" in claim.reason
+    assert make_claims(found, default_criteria()).monitors[0].positive_control is False
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "verdict"),
+    [
+        (0.0, 0.05, 0.2, "holds"),
+        (0.01, 0.06, 0.2, "unknown"),
+        (0.06, 0.1, 0.2, "fails"),
+    ],
+)
+def test_false_alarms_fail_only_above_the_stated_rate(low, value, high, verdict):
+    found = replaced("voe/false_alarms", with_interval(low, value, high), monitor="surprise")
+
+    assert claim_of(found, "monitor.surprise.false_alarms").verdict == verdict
+
+
+@pytest.mark.parametrize(("episodes", "verdict"), [(18, "unknown"), (19, "holds")])
+def test_too_few_calibration_episodes_guarantee_nothing(episodes, verdict):
+    calibration = measurements().monitors[0].calibration.model_copy(update={"episodes": episodes})
+
+    claim = claim_of(with_monitor(calibration=calibration), "monitor.surprise.false_alarms")
+
+    assert claim.verdict == verdict
+    assert ("19 are needed" in claim.reason) == (verdict == "unknown")
+
+
+def test_a_threshold_for_a_laxer_rate_does_not_meet_the_criteria():
+    claim = claim_of(with_monitor(false_alarms_per_episode=0.2), "monitor.surprise.false_alarms")
+
+    assert claim.verdict == "unknown"
+    assert "calibrated only for 0.2" in claim.reason
+
+
+def test_another_unit_is_not_the_one_of_the_criteria():
+    found = replaced(
+        "voe/detection",
+        lambda one: one.model_copy(update={"condition": {**one.condition, "unit": "mm"}}),
+        violation="teleport",
+    )
+
+    assert claim_of(found, "monitor.surprise.teleport").outcome == "not_measured"
+
+
+def test_episodes_to_settle_of_a_perfect_share_is_exact():
+    # 0.025^(1/n) reaches 0.8 at n = ln 0.025 / ln 0.8 = 16.5.
+    assert episodes_to_settle(share(1.0, 10), 0.8) == math.ceil(math.log(0.025) / math.log(0.8))
+    assert share(1.0, 16).low < 0.8 <= share(1.0, 17).low
+
+
+def test_a_value_on_the_limit_is_settled_by_no_number():
+    assert episodes_to_settle(share(0.8, 60), 0.8) is None
+
+
+def test_no_monitor_at_all_is_said():
+    none = measurements().model_copy(update={"monitors": []})
+
+    judged = make_claims(none, default_criteria())
+
+    assert not any(claim.id.startswith("monitor.") for claim in judged.claims)
+    assert "monitors" in {one.what for one in judged.not_measured}

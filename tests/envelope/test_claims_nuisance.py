@@ -1,0 +1,140 @@
+"""Nuisance classes: what is admitted, what fails, and whether somebody is warned."""
+
+import pytest
+
+from envelope.claims import make_claims
+from tests.envelope.builders import crashed, default_criteria, measurements
+from tests.envelope.judging import claim_of, replaced, with_cells, with_interval
+
+
+def scope(name, found=None):
+    return make_claims(found or measurements(), default_criteria()).nuisance[name]
+
+
+@pytest.mark.parametrize(
+    ("nuisance", "verdict", "outcome"),
+    [
+        ("background.color", "fails", "fails_silently"),
+        ("agent.color", "fails", "fails_loudly"),
+        ("noise", "fails", "fails_alarm_unknown"),
+        ("blur", "holds", "robust"),
+        ("light.gain", "holds", "robust"),
+        ("distractor", "unknown", "inconclusive"),
+        ("camera.shift", "unknown", "not_measured"),
+    ],
+)
+def test_each_outcome_has_its_verdict(nuisance, verdict, outcome):
+    claim = claim_of(measurements(), f"nuisance.{nuisance}")
+
+    assert (claim.verdict, claim.outcome, claim.kind) == (verdict, outcome, "bound")
+
+
+def test_a_class_that_fails_keeps_the_range_below_the_failure():
+    found = scope("background.color")
+
+    assert (found.admitted.low, found.admitted.high) == (0, 8)
+    assert (found.measured.low, found.measured.high) == (0, 24)
+    assert found.frames == ["current"]
+
+
+def test_a_class_with_two_sides_is_admitted_on_both():
+    found = scope("light.gain")
+
+    assert (found.nominal, found.admitted.low, found.admitted.high) == (1, 0.5, 1.5)
+
+
+def test_one_side_does_not_speak_for_the_other():
+    found = replaced(
+        "nuisance_shift/success_drop",
+        with_interval(0.2, 0.3, 0.4),
+        nuisance="light.gain",
+        direction="darker",
+    )
+
+    assert (scope("light.gain", found).admitted.low, scope("light.gain", found).admitted.high) == (
+        1,
+        1.5,
+    )
+
+
+def test_only_shown_in_open_loop_admits_nothing():
+    found = scope("camera.shift")
+
+    assert found.measured.low == found.measured.high == found.admitted.high == found.nominal
+
+
+def test_a_failing_amount_closes_all_amounts_beyond_it():
+    found = replaced(
+        "nuisance_shift/success_drop",
+        lambda one: with_interval(0.2, 0.3, 0.4)(one).model_copy(update={"p_holm": 0.001}),
+        nuisance="blur",
+        strength=0.6,
+    )
+
+    assert scope("blur", found).admitted.high == 0
+    assert claim_of(found, "nuisance.blur").verdict == "fails"
+
+
+@pytest.mark.parametrize(
+    ("interval", "p_holm"),
+    [((0.02, 0.2, 0.4), 0.2), ((-0.01, 0.2, 0.4), 0.01), ((0.02, 0.09, 0.2), 0.01)],
+)
+def test_a_drop_fails_only_when_interval_value_and_test_agree(interval, p_holm):
+    found = replaced(
+        "nuisance_shift/success_drop",
+        lambda one: with_interval(*interval)(one).model_copy(update={"p_holm": p_holm}),
+        nuisance="blur",
+        strength=1.0,
+    )
+
+    claim = claim_of(found, "nuisance.blur")
+
+    assert (claim.verdict, claim.outcome) == ("unknown", "inconclusive")
+
+
+def test_it_is_not_silent_while_one_monitor_was_not_watched():
+    found = replaced(
+        "nuisance_shift/closed_loop_alarm_rate",
+        lambda one: None,
+        nuisance="background.color",
+        monitor="shell",
+    )
+
+    assert claim_of(found, "nuisance.background.color").outcome == "fails_alarm_unknown"
+
+
+def test_a_cell_without_its_summary_admits_nothing_beyond_it():
+    found = replaced("nuisance_shift/success_drop", lambda one: None, nuisance="blur", strength=0.6)
+
+    assert scope("blur", found).admitted.high == 0
+    assert claim_of(found, "nuisance.blur").verdict == "unknown"
+
+
+def test_a_summary_without_its_cell_admits_nothing_beyond_it():
+    found = with_cells(
+        lambda cell: (
+            None
+            if cell.condition.get("nuisance") == "blur" and "frames" in cell.condition
+            else cell
+        )
+    )
+
+    assert scope("blur", found).admitted.high == 0
+    assert claim_of(found, "nuisance.blur").verdict == "unknown"
+
+
+def test_a_crash_in_one_class_leaves_the_others_alone():
+    found = with_cells(
+        lambda cell: crashed(cell) if cell.condition.get("nuisance") == "blur" else cell
+    )
+
+    assert claim_of(found, "nuisance.blur").outcome == "crashed"
+    assert scope("blur", found).admitted.high == 0
+    assert claim_of(found, "nuisance.light.gain").verdict == "holds"
+
+
+def test_no_drop_counts_without_the_clean_arm_it_is_paired_with():
+    found = with_cells(lambda cell: None if cell.suite == "planning" else cell)
+
+    assert scope("blur", found).admitted.high == 0
+    assert claim_of(found, "nuisance.background.color").verdict == "unknown"
