@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from envelope.fields import (
     ANY_BATCH,
-    TENSORS,
     DRIFT,
     FIXED,
     SUITE_OF,
+    TENSORS,
     Field,
     covers,
     monitor_fields,
