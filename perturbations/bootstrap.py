@@ -60,6 +60,31 @@ def ratio_of_sums(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate |
     )
 
 
+def share_of(part: ArrayLike, whole: ArrayLike, *, seed: int) -> Estimate | None:
+    """Mean of `part` divided by the mean of `whole`, both shares of the same episodes, (E,) each.
+
+    Where the two differ in fewer than five episodes resampling sees next to no doubt: the ends
+    are then those of two Clopper-Pearson intervals, worst over best and best over worst.
+    None under the conditions of `ratio_of_sums`.
+    """
+    one, other = _pair(part, whole)
+    found = ratio_of_sums(one, other, seed=seed)
+    if found is None or np.abs(one - other).sum() >= _RARE:
+        return found
+    top = clopper_pearson(float(one.sum()), len(one))
+    below = clopper_pearson(float(other.sum()), len(other))
+    if below.low <= 0:
+        return None
+    return Estimate(
+        value=found.value,
+        low=min(found.value, top.low / below.high),
+        high=top.high / below.low,
+        episodes=len(one),
+        interval="clopper_pearson",
+        seed=0,
+    )
+
+
 def median_ratio(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate | None:
     """Median of `over` divided by the median of `under`, episodes kept together, (E,) each.
 
@@ -93,6 +118,10 @@ def auroc(unlawful: ArrayLike, lawful: ArrayLike, *, seed: int) -> Estimate | No
         lawful: scores of the twins, (E,); a clip and its twin are drawn together.
         seed: of the resamples.
 
+    Near 0 and 1 resampling sees next to no doubt; the interval is then Clopper and Pearson's for
+    one comparison per clip, which varies at least as much (Dantzig, Indagationes Mathematicae 13
+    (1951) 1-8: the variance is at most that of a share of the smaller sample).
+
     Source: Mann and Whitney, Annals of Mathematical Statistics 18 (1947) 50-60.
     None with fewer than `MIN_EPISODES` clips.
     """
@@ -101,9 +130,12 @@ def auroc(unlawful: ArrayLike, lawful: ArrayLike, *, seed: int) -> Estimate | No
     if num < MIN_EPISODES:
         return None
     wins = (high[:, None] > low[None, :]) + 0.5 * (high[:, None] == low[None, :])
+    value = float(wins.mean())
+    if min(value, 1 - value) * num < _RARE:
+        return clopper_pearson(value * num, num)
     counts = _counts(seed, num)
     drawn = ((counts @ wins) * counts).sum(axis=1) / num**2
-    return _estimate(float(wins.mean()), drawn, seed, num)
+    return _estimate(value, drawn, seed, num)
 
 
 def _estimate(value: float, resampled: NDArray[np.float64], seed: int, episodes: int) -> Estimate:

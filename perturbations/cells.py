@@ -125,13 +125,16 @@ class Runner:
         self.seconds: dict[str, float] = defaultdict(float)
         self.reused_cells = 0
         self.run_cells = 0
+        self._ended: dict[str, Cell] = {}
 
     def run(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Cell:
         """Rows of one cell: read back, or made by `fn`.
 
         An exception in `fn`, or a number that is not finite, gives a crashed cell. An interrupt
-        is no crash and passes through.
+        is no crash and passes through. A cell that two suites ask for ends once.
         """
+        if key.id in self._ended:
+            return self._ended[key.id]
         found = self.store.load(key.id) if self.store else None
         if found is not None:
             cell, seconds = found
@@ -143,6 +146,7 @@ class Runner:
             self.run_cells += 1
             if self.store and cell.status == "done":
                 self.store.save(cell, seconds)
+        self._ended[key.id] = cell
         self.seconds[key.suite] += seconds
         if self.progress:
             self.progress(Progress(cell, seconds, reused=found is not None))

@@ -9,11 +9,13 @@ world models speak torch.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:  # summaries are recomputed without torch
+    from torch import Tensor
 
 Frames = NDArray[np.uint8]
 """(N, H, W, 3)."""
@@ -24,7 +26,12 @@ Actions = NDArray[np.float64]
 
 
 class World(Protocol):
-    """A simulator as pure functions of its state."""
+    """A simulator as pure functions of its state.
+
+    A world may also have `factors`, its factors of variation by dotted name with their current
+    values (appearance factors can be given to `render`), `size_px`, the width of its frames, and
+    `position_columns`, the columns of a state that hold the place of what moves (default 0, 1).
+    """
 
     name: str
     action_width: int
@@ -59,16 +66,31 @@ class World(Protocol):
 class WorldModel(Protocol):
     """A world model as the suites see it: frames in, latents out, actions in env units."""
 
-    latent_width: int
-    block_size: int
-    action_width: int
-    history: int
+    @property
+    def latent_width(self) -> int:
+        """D."""
+        ...
 
-    def encode(self, frames: Frames) -> Tensor:
+    @property
+    def block_size(self) -> int:
+        """Env steps per action block, K."""
+        ...
+
+    @property
+    def action_width(self) -> int:
+        """A."""
+        ...
+
+    @property
+    def history(self) -> int:
+        """Latents that a prediction looks back on, at most."""
+        ...
+
+    def encode(self, frames: Frames) -> "Tensor":
         """Latents of frames, (N, D), in evaluation mode."""
         ...
 
-    def predict(self, z: Tensor, blocks: Tensor) -> Tensor:
+    def predict(self, z: "Tensor", blocks: "Tensor") -> "Tensor":
         """One-step predictions from true latents.
 
         Args:
@@ -80,7 +102,7 @@ class WorldModel(Protocol):
         """
         ...
 
-    def rollout(self, z: Tensor, blocks: Tensor) -> Tensor:
+    def rollout(self, z: "Tensor", blocks: "Tensor") -> "Tensor":
         """Imagine a future from one latent, each prediction feeding the next.
 
         Args:
@@ -107,12 +129,32 @@ class Plan(Protocol):
         ...
 
 
+class PlannerSettings(Protocol):
+    """How far a planner looks, and how much of a plan is carried out."""
+
+    @property
+    def horizon(self) -> int:
+        """Model steps imagined per plan."""
+        ...
+
+    @property
+    def block_size(self) -> int:
+        """Env steps per model step."""
+        ...
+
+    @property
+    def execute_blocks(self) -> int:
+        """Blocks executed before planning again."""
+        ...
+
+
 class Planner(Protocol):
     """Search over action blocks; one random stream per case, so batches do not matter."""
 
-    horizon: int
-    block_size: int
-    execute_blocks: int
+    @property
+    def config(self) -> PlannerSettings:
+        """Its settings."""
+        ...
 
     def plan(
         self, model: WorldModel, frames: Frames, goal_frames: Frames, seeds: Sequence[int]
@@ -121,7 +163,17 @@ class Planner(Protocol):
         ...
 
     def plan_in_world(
-        self, world: World, states: States, goals: States, seeds: Sequence[int]
+        self,
+        world: World,
+        states: States,
+        goals: States,
+        seeds: Sequence[int],
+        *,
+        action_stats: Any = None,
     ) -> Plan:
-        """The same search on the true dynamics."""
+        """The same search on the true dynamics.
+
+        `action_stats` is the model's attribute of that name, where it has one: with it, the
+        first candidates are those of `plan`.
+        """
         ...

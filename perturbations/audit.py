@@ -1,0 +1,161 @@
+"""The whole audit: calibrate, run the suites, show what was shown; summaries from rows alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from envelope.errors import EnvelopeError
+from envelope.records import (
+    CalibratedMonitor,
+    Cell,
+    Criteria,
+    Measurement,
+    NotMeasured,
+    Picture,
+    Plan,
+    SuiteText,
+)
+from perturbations import monitors as monitoring
+from perturbations import rows
+from perturbations.horizon_drift import HorizonDrift
+from perturbations.nuisance_shift import NuisanceShift
+from perturbations.planning import Planning
+from perturbations.suite import Suite
+from perturbations.voe import ViolationOfExpectation
+
+if TYPE_CHECKING:
+    from perturbations.bench import Bench
+
+SUITES: Mapping[str, Suite] = {
+    suite.name: suite
+    for suite in (Planning(), NuisanceShift(), ViolationOfExpectation(), HorizonDrift())
+}
+"""Every suite by name, in the order in which they run."""
+
+
+class Audit(NamedTuple):
+    """What a run leaves."""
+
+    cells: list[Cell]
+    monitors: list[CalibratedMonitor]
+    pictures: list[Picture]
+    not_measured: list[NotMeasured]
+
+
+def plan(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Plan:
+    """What is going to be measured, to be written down before the first cell runs.
+
+    Raises:
+        EnvelopeError: an unknown suite, or criteria with classes or units that do not exist here.
+    """
+    from perturbations.violations import check_criteria
+
+    check_criteria(bench.criteria)
+    return Plan(
+        profile=bench.profile.name,
+        seed=bench.seed,
+        suites=[_find(name).name for name in suites],
+        num_cases=len(bench.cases),
+        num_streams=bench.profile.num_streams,
+        num_calibration_episodes=len(bench.calibration),
+        num_scoring_episodes=len(bench.scoring),
+        criteria=bench.criteria,
+    )
+
+
+def run(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Audit:
+    """Run the suites through the bench's runner; finished cells are reused.
+
+    Raises:
+        EnvelopeError: as `plan`.
+    """
+    from perturbations.pictures import film_strips, nuisance_pictures
+
+    planned = plan(bench, suites)
+    cells = [monitoring.calibration_cell(bench)]
+    for name in planned.suites:
+        cells += SUITES[name].run(bench)
+    cells = list({cell.id: cell for cell in cells}.values())
+    found, missing = monitors_from(cells, bench.criteria)
+    pictures = []
+    if NuisanceShift.name in planned.suites:
+        pictures += nuisance_pictures(bench, _closed_loop_directions(cells))
+        missing += _nuisances_left_out(bench, cells)
+    if ViolationOfExpectation.name in planned.suites:
+        pictures += film_strips(bench)
+    return Audit(cells, found, pictures, missing)
+
+
+def monitors_from(
+    cells: Sequence[Cell], criteria: Criteria
+) -> tuple[list[CalibratedMonitor], list[NotMeasured]]:
+    """Thresholds from the calibration rows: pure. Without thresholds, says why not."""
+    settle = "calibrate on more episodes, or state a higher rate of false alarms"
+    try:
+        calibration = rows.select(cells, monitoring.SUITE, episodes="calibration")
+        problem = rows.trouble(calibration)
+        if not problem:
+            rate = criteria.false_alarms_per_episode
+            return monitoring.calibrate(calibration[0], rate), []
+    except EnvelopeError as error:
+        problem, settle = error.problem, error.next_step
+    return [], [NotMeasured(what="alarms of every monitor", reason=problem, settle=settle)]
+
+
+def summarise(
+    cells: Sequence[Cell], monitors: Sequence[CalibratedMonitor], plan: Plan
+) -> list[Measurement]:
+    """Every summary from the rows: a pure function, no model, no torch.
+
+    A planned suite without a cell gives no measurement; whoever judges finds it in the plan.
+    """
+    found = []
+    for name in plan.suites:
+        found += _find(name).summarise(cells, monitors, seed=plan.seed)
+    return found
+
+
+def texts(suites: Sequence[str] = tuple(SUITES)) -> list[SuiteText]:
+    """The four parts of each suite's docstring."""
+    return [type(_find(name)).text() for name in suites]
+
+
+def _find(name: str) -> Suite:
+    if name not in SUITES:
+        raise EnvelopeError(
+            f"no suite is called {name!r}; there are {', '.join(SUITES)}",
+            next_step="choose among them",
+        )
+    return SUITES[name]
+
+
+def _closed_loop_directions(cells: Sequence[Cell]) -> dict[str, str]:
+    return {
+        str(cell.condition["nuisance"]): str(cell.condition["direction"])
+        for cell in rows.select(cells, NuisanceShift.name, loop="closed")
+    }
+
+
+def _nuisances_left_out(bench: "Bench", cells: Sequence[Cell]) -> list[NotMeasured]:
+    """Classes that the world cannot show, and those that ran in open loop only."""
+    from perturbations.nuisances import find
+
+    closed = _closed_loop_directions(cells)
+    found = []
+    for name in bench.criteria.nuisances:
+        if not find(name).directions(bench.world):
+            found.append(
+                NotMeasured(
+                    what=f"{name} in any form",
+                    reason=f"{bench.world.name} has no factor of variation for it",
+                    settle="measure in a world that can show it",
+                )
+            )
+        elif name not in closed:
+            found.append(
+                NotMeasured(
+                    what=f"success under {name}",
+                    reason=f"the {bench.profile.name} profile ran it in open loop only",
+                    settle="measure with the standard profile",
+                )
+            )
+    return found

@@ -1,0 +1,178 @@
+"""The bench: everything that the suites measure with, checked once.
+
+Shapes in this module:
+    E  episodes     B  model steps     D  latent width     N  cases
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envelope.errors import EnvelopeError
+from envelope.records import Criteria, Scalar
+from perturbations.cells import CellKey, Runner
+from perturbations.episodes import Cases, Episodes
+from perturbations.profiles import Profile
+from perturbations.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from perturbations.protocols import Planner, World, WorldModel
+
+_NEEDED_DIGESTS = ("model", "world", "planner", "evaluator")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is measured, in which world, with which planner, on which cases and episodes."""
+
+    model: "WorldModel"
+    twin: "WorldModel"
+    """The same architecture, untrained."""
+    world: "World"
+    planner: "Planner"
+    cases: Cases
+    calibration: Episodes
+    scoring: Episodes
+    """Lawful episodes that the thresholds have not seen."""
+    criteria: Criteria
+    profile: Profile
+    seed: int
+    identity: Mapping[str, str]
+    """Digests of `model`, `world`, `planner` and `evaluator`; any further entry counts for every
+    cell."""
+    budget_env_steps: int = 50
+    offset_cases: Mapping[int, Cases] = field(default_factory=dict)
+    """Cases at other goal offsets, by offset in env steps."""
+    runner: Runner = field(default_factory=Runner)
+
+    def __post_init__(self) -> None:
+        """Refuse what would make the audit say something untrue.
+
+        Raises:
+            EnvelopeError: no case or episode, repeated or pre-solved starts, calibration episodes
+                that are also scored or differ in length, block sizes that differ, a missing digest.
+        """
+        missing = [name for name in _NEEDED_DIGESTS if not self.identity.get(name)]
+        if missing:
+            raise EnvelopeError(
+                f"the bench has no digest of {', '.join(missing)}, only of {sorted(self.identity)}",
+                next_step="give a digest of each, so that cells can be told apart",
+            )
+        if self.planner.config.block_size != self.model.block_size:
+            raise EnvelopeError(
+                f"the planner's block has {self.planner.config.block_size} env steps, the "
+                f"model's {self.model.block_size}",
+                next_step="plan with the block size the model was trained with",
+            )
+        for cases in (self.cases, *self.offset_cases.values()):
+            self._check_cases(cases)
+        self._check_episodes()
+
+    @property
+    def block_size(self) -> int:
+        """Env steps per action block, K."""
+        return self.model.block_size
+
+    @property
+    def model_steps_per_episode(self) -> int:
+        """Whole blocks in an episode of calibration and scoring."""
+        return self.scoring.num_env_steps // self.block_size
+
+    @cached_property
+    def scoring_latents(self) -> "Tensor":
+        """Latents of the scoring episodes as the clean world shows them, (E, B+1, D)."""
+        from perturbations import latents
+
+        return latents.encode(
+            self.model,
+            latents.clean(self.world),
+            self.scoring.block_states(self.block_size),
+            self.episode_seeds(len(self.scoring)),
+        )
+
+    @cached_property
+    def streams_of_cases(self) -> NDArray[np.int64]:
+        """The one planner stream that each case keeps under a shift, (N,)."""
+        return np.arange(len(self.cases)) % self.profile.num_streams
+
+    def episode_seeds(self, num: int) -> NDArray[np.int64]:
+        """A seed per scoring episode for what a nuisance draws, (num,)."""
+        return np.array([derive_seed(self.seed, "episode", e) for e in range(num)], dtype=np.int64)
+
+    def case_seeds(self, num: int) -> NDArray[np.int64]:
+        """A seed per case for what a nuisance draws, (num,)."""
+        return np.array([derive_seed(self.seed, "case", c) for c in range(num)], dtype=np.int64)
+
+    def key(
+        self,
+        suite: str,
+        arm: str,
+        condition: Mapping[str, Scalar],
+        *,
+        cases: str,
+        streams: tuple[int, ...] = (),
+        rests_on: tuple[str, ...] = ("model", "world"),
+    ) -> CellKey:
+        """Address of a cell; `rests_on` names the digests that its rows depend on."""
+        left_out = set(_NEEDED_DIGESTS) - {*rests_on, "evaluator"}
+        return CellKey(
+            suite=suite,
+            arm=arm,
+            condition=condition,
+            cases=cases,
+            seed=self.seed,
+            streams=streams,
+            identity={k: v for k, v in self.identity.items() if k not in left_out},
+        )
+
+    def _check_cases(self, cases: Cases) -> None:
+        if len(cases) == 0:
+            raise EnvelopeError("there are no cases", next_step="draw at least 30")
+        num_distinct = len(np.unique(np.hstack([cases.starts, cases.goals]), axis=0))
+        if num_distinct < len(cases):
+            raise EnvelopeError(
+                f"{len(cases)} cases have only {num_distinct} distinct pairs of start and goal: "
+                "repeating a case adds no evidence",
+                next_step="draw every case from an episode of its own",
+            )
+        num_solved = int(self.world.solved(cases.starts, cases.goals).sum())
+        if num_solved:
+            raise EnvelopeError(
+                f"{num_solved} of {len(cases)} cases are solved at the start",
+                next_step="drop and count them with Cases.unsolved",
+            )
+
+    def _check_episodes(self) -> None:
+        for name, episodes in (("calibration", self.calibration), ("scoring", self.scoring)):
+            if len(episodes) == 0 or episodes.num_env_steps < 2 * self.block_size:
+                raise EnvelopeError(
+                    f"there are {len(episodes)} {name} episodes of {episodes.num_env_steps} env "
+                    f"steps, at least one of {2 * self.block_size} is needed",
+                    next_step="record more or longer episodes",
+                )
+        shared = set(self.calibration.digest_each()) & set(self.scoring.digest_each())
+        if shared:
+            raise EnvelopeError(
+                f"{len(shared)} episodes are both in calibration and in scoring: a threshold must "
+                "not be judged on what it was set with",
+                next_step="record the two sets from different seeds",
+            )
+        lengths = (self.calibration.num_env_steps, self.scoring.num_env_steps)
+        if lengths[0] != lengths[1]:
+            raise EnvelopeError(
+                f"calibration episodes have {lengths[0]} env steps, scoring episodes {lengths[1]}: "
+                "a false-alarm rate per episode holds for one length",
+                next_step="record both with the same length",
+            )
+        if self.budget_env_steps > lengths[0]:
+            raise EnvelopeError(
+                f"a closed-loop episode has up to {self.budget_env_steps} env steps, a calibration "
+                f"episode {lengths[0]}: the longer one would alarm more often than stated",
+                next_step=f"calibrate on episodes of at least {self.budget_env_steps} env steps",
+            )

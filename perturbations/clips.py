@@ -1,0 +1,183 @@
+"""Clips: lawful episodes and their unlawful twins, the same up to the critical frame.
+
+Shapes in this module:
+    E  clips     T  env steps     B  model steps     K  env steps per block
+    S  state width     A  action width     C  candidates for the critical frame, R starts
+
+Each recorded episode gives one clip: the first of its candidates, in random order, in which the
+event is possible and makes a difference. Episodes without one are dropped and counted.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbations.motion import Lawful
+from perturbations.nuisance import FrameSeeds
+from perturbations.seeding import derive_seed
+from perturbations.violations import Violation
+
+if TYPE_CHECKING:
+    from perturbations.bench import Bench
+    from perturbations.protocols import Frames, World
+
+_LEAST_MOTION = 0.5
+"""Shown and lawful states must part by so many times a median lawful block's motion."""
+_STARTS_NEAR_WALLS = 20
+_FRAMES_AFTER = 3
+"""Frames that a clip has at least after the critical one, where episodes are long enough."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Lawful and unlawful twins of one violation at one magnitude."""
+
+    violation: Violation
+    magnitude: float
+    lawful: NDArray[np.float64]
+    """States at the frames, (E, B+1, S)."""
+    shown: NDArray[np.float64]
+    """States as the camera sees them in the unlawful twin, (E, B+1, S)."""
+    actions: NDArray[np.float64]
+    """(E, B, K, A)."""
+    critical: NDArray[np.int64]
+    """Index of the last lawful frame, (E,)."""
+    kept: NDArray[np.bool_]
+    """Whether the twin is unlawful, and by enough to count, (E,)."""
+    separation: NDArray[np.float64]
+    """Largest true distance between shown and lawful states, in the world's units, (E,)."""
+    seeds: NDArray[np.int64]
+    """(E,)."""
+
+    @property
+    def num_frames(self) -> int:
+        """B+1."""
+        return int(self.lawful.shape[1])
+
+    def unlawful_frames(self, world: "World", time: int, rows: NDArray[np.int64]) -> "Frames":
+        """Frames of the unlawful twins of `rows` at one time, which all have the same critical."""
+        since = time - int(self.critical[rows[0]])
+        seeds = FrameSeeds(self.seeds[rows], np.full(len(rows), time))
+        if since <= 0:
+            return world.render(self.lawful[rows, time])
+        return self.violation.paint(world, self.shown[rows, time], self.magnitude, seeds, since)
+
+    def oracle(self, world: "World") -> NDArray[np.bool_]:
+        """Whether one who knows the true state and the laws can tell each twin is unlawful, (E,).
+
+        Two things must hold: a frame differs from the lawful twin's by at least one grey level,
+        and, unless the scene is repainted, the shown states break the law of motion.
+        """
+        return self._differs_in_a_frame(world) & (
+            self._breaks_motion(world) if self.violation.needs_motion else True
+        )
+
+    def _breaks_motion(self, world: "World") -> NDArray[np.bool_]:
+        broken = np.zeros(len(self.shown), dtype=bool)
+        for time in range(self.num_frames - 1):
+            expected = self.shown[:, time]
+            for step in range(self.actions.shape[2]):
+                expected = world.step(expected, self.actions[:, time, step])
+            error = world.distance(expected, self.shown[:, time + 1])
+            broken |= (time >= self.critical) & (error > 1e-6)
+        return broken
+
+    def _differs_in_a_frame(self, world: "World") -> NDArray[np.bool_]:
+        differs = np.zeros(len(self.shown), dtype=bool)
+        for critical in np.unique(self.critical[self.kept]):
+            rows = np.flatnonzero(self.kept & (self.critical == critical))
+            for time in range(int(critical) + 1, self.num_frames):
+                unlawful = self.unlawful_frames(world, time, rows)
+                other = unlawful != world.render(self.lawful[rows, time])
+                differs[rows] |= other.reshape(len(rows), -1).any(axis=1)
+        return differs
+
+
+def make_clips(bench: "Bench", violation: Violation, magnitude: float) -> Clips:
+    """One clip per scoring episode; see the module docstring."""
+    seed = derive_seed(bench.seed, "clips", violation.name, str(magnitude))
+    rng = np.random.default_rng(seed)
+    num = len(bench.scoring)
+    states, actions, source = _sources(bench, violation, rng)
+    criticals = _criticals(bench)
+    # Every source with every candidate, shuffled, so that the first that serves is a fair draw.
+    order = rng.permutation(len(states) * len(criticals))
+    row, critical = order // len(criticals), criticals[order % len(criticals)]
+    tried = Lawful(
+        bench.world, states[row], actions[row], critical * bench.block_size, bench.block_size
+    )
+    shown, possible = violation.happen(tried, magnitude, rng)
+    separation = _separation(bench, tried.states, shown)
+    serves = possible & (
+        (separation >= least_motion(bench)) if violation.needs_motion else np.True_
+    )
+    chosen = _first_per_episode(source[row], serves, num)
+    block = slice(None, None, bench.block_size)
+    whole = bench.model_steps_per_episode * bench.block_size
+    return Clips(
+        violation=violation,
+        magnitude=magnitude,
+        lawful=tried.states[chosen, : whole + 1][:, block],
+        shown=shown[chosen, : whole + 1][:, block],
+        actions=tried.actions[chosen, :whole].reshape(
+            num, bench.model_steps_per_episode, bench.block_size, -1
+        ),
+        critical=critical[chosen],
+        kept=serves[chosen],
+        separation=separation[chosen],
+        seeds=bench.episode_seeds(num),
+    )
+
+
+def least_motion(bench: "Bench") -> float:
+    """How far shown and lawful states must part for a clip to count, in the world's units."""
+    states = bench.scoring.block_states(bench.block_size)
+    flat_from = states[:, :-1].reshape(-1, states.shape[-1])
+    flat_to = states[:, 1:].reshape(-1, states.shape[-1])
+    return _LEAST_MOTION * float(np.median(bench.world.distance(flat_from, flat_to)))
+
+
+def _sources(
+    bench: "Bench", violation: Violation, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Lawful states (E*R, T+1, S), actions (E*R, T, A), and the episode each comes from."""
+    episodes, num = bench.scoring, len(bench.scoring)
+    repeats = _STARTS_NEAR_WALLS if violation.seeks_walls else 1
+    source = np.tile(np.arange(num), repeats)
+    actions = episodes.actions[source].astype(np.float64)
+    start = episodes.states[source, 0]
+    if violation.seeks_walls:
+        start = bench.world.sample_states(rng, len(source))
+    states = np.empty((len(source), actions.shape[1] + 1, start.shape[1]))
+    states[:, 0] = start
+    for time in range(actions.shape[1]):
+        states[:, time + 1] = bench.world.step(states[:, time], actions[:, time])
+    return states, actions, source
+
+
+def _criticals(bench: "Bench") -> NDArray[np.int64]:
+    """Frames after which an event may come: the history is full, and frames follow."""
+    last = bench.model_steps_per_episode - _FRAMES_AFTER
+    first = min(bench.model.history - 1, max(last, 0))
+    return np.arange(first, max(last, first) + 1)
+
+
+def _separation(
+    bench: "Bench", lawful: NDArray[np.float64], shown: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Largest distance over the frames, (E,)."""
+    times = range(0, bench.model_steps_per_episode * bench.block_size + 1, bench.block_size)
+    return np.asarray(
+        np.max([bench.world.distance(shown[:, t], lawful[:, t]) for t in times], axis=0)
+    )
+
+
+def _first_per_episode(
+    source: NDArray[np.int64], serves: NDArray[np.bool_], num: int
+) -> NDArray[np.int64]:
+    """For each episode the first candidate that serves, or any when none does, (E,)."""
+    ranked = np.argsort(~serves, kind="stable")
+    _, first = np.unique(source[ranked], return_index=True)
+    return ranked[first][:num]

@@ -1,0 +1,139 @@
+"""Horizon drift."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
+from perturbations import bootstrap, planning, rows
+from perturbations.suite import Suite
+
+if TYPE_CHECKING:
+    from perturbations.bench import Bench
+
+NAME = "horizon_drift"
+
+
+class HorizonDrift(Suite):
+    """How far ahead may one look before the imagined future leaves the real one?
+
+    Why it matters: a planner trusts every step it imagines. Error that grows with the horizon
+    becomes a confident plan for a world that is not there.
+
+    Observes: `drift_ratio`, the squared error of a rollout over that of assuming that nothing
+    moves, both summed over all windows of lawful held-out episodes: 0 is perfect, at 1 the model
+    adds nothing. `success_by_offset`, closed-loop success by how many env steps separate start
+    and goal, with a budget in proportion.
+
+    Blind to: differences that the encoder discards, and actions unlike those in the episodes,
+    such as the ones that a planner seeks out.
+    """
+
+    name = NAME
+    family = "F7"
+
+    def run(self, bench: "Bench") -> list[Cell]:
+        """One open-loop cell, and one closed-loop cell per goal offset besides the nominal."""
+        condition: dict[str, Scalar] = {
+            "max_horizon": bench.model_steps_per_episode,
+            "block_size": bench.block_size,
+        }
+        key = bench.key(NAME, "model", condition, cases=bench.scoring.digest)
+        opened = bench.runner.run(key, partial(_drift_rows, bench))
+        planning.clean_cells(bench)  # the nominal offset
+        return [opened, *(_offset_cell(bench, offset) for offset in sorted(bench.offset_cases))]
+
+    def summarise(
+        self, cells: Sequence[Cell], monitors: Sequence[CalibratedMonitor], *, seed: int
+    ) -> list[Measurement]:
+        """See the class docstring."""
+        own = rows.select(cells, NAME)
+        drift = [cell for cell in own if "max_horizon" in cell.condition]
+        offsets = [cell for cell in own if "goal_offset_env_steps" in cell.condition]
+        found = [ratio for cell in drift for ratio in _ratios(cell, seed)]
+        return found + _by_offset(planning.clean_model_cells(cells), offsets)
+
+
+def _drift_rows(bench: "Bench") -> dict[str, list[Any]]:
+    """Rows by episode: `error_h` and `still_h`, means over the windows of h model steps."""
+    from perturbations import latents
+
+    z = bench.scoring_latents  # (E, B+1, D)
+    blocks = bench.scoring.blocks(bench.block_size)
+    num, steps = blocks.shape[:2]
+    error, still = np.zeros((2, num, steps))
+    for begin in range(steps):
+        z_hat = latents.rollout(bench.model, z[:, begin], blocks[:, begin:])
+        reached = steps - begin
+        error[:, :reached] += latents.squared_error(z_hat, z[:, begin + 1 :])
+        still[:, :reached] += latents.squared_error(z[:, begin : begin + 1], z[:, begin + 1 :])
+    num_windows = np.arange(steps, 0, -1)
+    columns: dict[str, list[Any]] = {"episode": list(range(num))}
+    for step in range(steps):
+        columns[f"error_{step + 1}"] = (error[:, step] / num_windows[step]).tolist()
+        columns[f"still_{step + 1}"] = (still[:, step] / num_windows[step]).tolist()
+    return columns
+
+
+def _offset_cell(bench: "Bench", offset: int) -> Cell:
+    from perturbations.closed_loop import Loop
+
+    cases = bench.offset_cases[offset]
+    budget = round(bench.budget_env_steps * offset / bench.cases.goal_offset_env_steps)
+    loop = Loop(
+        arm="model",
+        cases=cases,
+        streams=np.arange(len(cases)) % bench.profile.num_streams,
+        budget_env_steps=max(budget, bench.block_size),
+        watched=False,
+    )
+    key = bench.key(
+        NAME,
+        "model",
+        {"goal_offset_env_steps": offset, "budget_env_steps": loop.budget_env_steps},
+        cases=cases.digest,
+        streams=tuple(range(bench.profile.num_streams)),
+        rests_on=("model", "world", "planner"),
+    )
+    return bench.runner.run(key, partial(loop.run, bench))
+
+
+def _ratios(cell: Cell, seed: int) -> list[Measurement]:
+    problem = rows.trouble([cell])
+    found = []
+    for horizon in range(1, int(cell.condition["max_horizon"]) + 1):
+        estimate = None
+        if not problem:
+            estimate = bootstrap.ratio_of_sums(
+                rows.numbers(cell, f"error_{horizon}"),
+                rows.numbers(cell, f"still_{horizon}"),
+                seed=seed,
+            )
+        condition: dict[str, Scalar] = {
+            "horizon": horizon,
+            "env_steps": horizon * int(cell.condition["block_size"]),
+        }
+        note = problem or ("" if estimate else "too few episodes, or the latent never moves")
+        found.append(rows.measurement(NAME, "drift_ratio", condition, estimate, note=note))
+    return found
+
+
+def _by_offset(clean: Sequence[Cell], offsets: Sequence[Cell]) -> list[Measurement]:
+    found: dict[int, tuple[Estimate | None, str]] = {}
+    for cell in offsets:
+        problem = rows.trouble([cell])
+        offset = int(cell.condition["goal_offset_env_steps"])
+        found[offset] = (None, problem) if problem else rows.share(rows.outcomes(cell))
+    if clean:
+        problem = rows.trouble(clean)
+        nominal = int(clean[0].condition["goal_offset_env_steps"])
+        solved = None if problem else planning.one_per_case(clean, "success") > 0
+        found[nominal] = (None, problem) if solved is None else rows.share(solved)
+    return [
+        rows.measurement(
+            NAME, "success_by_offset", {"goal_offset_env_steps": offset}, estimate, note=note
+        )
+        for offset, (estimate, note) in sorted(found.items())
+    ]

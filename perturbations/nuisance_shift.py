@@ -1,0 +1,200 @@
+"""Nuisance shift."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
+from perturbations import bootstrap, planning, rows, stats
+from perturbations.monitors import alarms, all_scores, episode_columns
+from perturbations.suite import Suite
+
+if TYPE_CHECKING:
+    from perturbations.bench import Bench
+    from perturbations.closed_loop import ShiftedFrames
+    from perturbations.nuisance import FrameSeeds, Shift
+    from perturbations.protocols import Frames, States
+
+NAME = "nuisance_shift"
+
+
+class NuisanceShift(Suite):
+    """What does a nuisance do to planning, and does the monitor notice?
+
+    Why it matters: a repainted wall can halve success while no alarm sounds. Nothing is broken
+    then; the system is outside what anybody measured, and nobody can tell.
+
+    Observes: in closed loop, `success`, `success_drop` from the clean world paired by case, and
+    `closed_loop_alarm_rate`, with the nuisance on the current frame, the goal frame or both. In
+    open loop at every strength, `alarm_rate` over lawful episodes seen under the nuisance, and
+    `displacement`, how far a latent moves when the nuisance is put on, in units of how far it
+    moves in one lawful action block.
+
+    Blind to: two nuisances at once, nuisances that come and go within an episode, classes that
+    are not listed, and success wherever the profile ran no closed loop. A shift on both frames
+    can cancel in the cost, so it shows less than a shift on one.
+    """
+
+    name = NAME
+    family = "F2"
+
+    def run(self, bench: "Bench") -> list[Cell]:
+        """Open loop at every strength, then the closed-loop cells that the profile affords."""
+        from perturbations import shift_plan
+
+        shifts = shift_plan.open_loop(bench)
+        opened = {shift: _open_cell(bench, shift) for shift in shifts}
+        clean = planning.clean_cells(bench)
+        closed: dict[tuple[Shift, str], Cell] = {}
+
+        def drop(shift: "Shift", frames: "ShiftedFrames") -> float:
+            cell = _closed_cell(bench, shift, frames)
+            closed[shift, frames] = cell
+            before, _ = planning.paired_with(clean, cell, "success")
+            return 1.0 if before is None else float(np.mean(before - rows.outcomes(cell)))
+
+        def displacement(shift: "Shift") -> float:
+            cell = opened[shift]
+            if cell.status == "crashed":
+                return float("inf")
+            return float(np.median(rows.numbers(cell, "displacement")))
+
+        shift_plan.closed_loop(bench, shifts, displacement, drop)
+        return [*opened.values(), *closed.values()]
+
+    def summarise(
+        self, cells: Sequence[Cell], monitors: Sequence[CalibratedMonitor], *, seed: int
+    ) -> list[Measurement]:
+        """See the class docstring."""
+        clean = planning.clean_model_cells(cells)
+        found = []
+        for cell in rows.select(cells, NAME, loop="open"):
+            found += _open_summary(cell, monitors, seed)
+        closed = rows.select(cells, NAME, loop="closed")
+        drops = [_drop(clean, cell) for cell in closed]
+        adjusted = stats.holm([p for _, p, _ in drops])
+        for cell, (estimate, _, note), p_holm in zip(closed, drops, adjusted, strict=True):
+            found += _closed_summary(cell, monitors, estimate, note, p_holm)
+        return found
+
+
+def _open_cell(bench: "Bench", shift: "Shift") -> Cell:
+    episodes = bench.scoring.first(bench.profile.num_nuisance_episodes)
+    key = bench.key(NAME, "model", {**shift.condition(), "loop": "open"}, cases=episodes.digest)
+    return bench.runner.run(key, partial(_open_rows, bench, shift, len(episodes)))
+
+
+def _open_rows(bench: "Bench", shift: "Shift", num: int) -> dict[str, list[Any]]:
+    """Rows: episode, displacement and lawful (distances of latents), one score per monitor."""
+    from perturbations import latents
+    from perturbations.nuisances import find
+
+    def draw(states: "States", seeds: "FrameSeeds") -> "Frames":
+        return find(shift.nuisance).render(
+            bench.world, states, strength=shift.strength, direction=shift.direction, seeds=seeds
+        )
+
+    episodes = bench.scoring.first(num)
+    z_clean = bench.scoring_latents[:num]
+    z = latents.encode(
+        bench.model, draw, episodes.block_states(bench.block_size), bench.episode_seeds(num)
+    )
+    scores = all_scores(bench.model, z, episodes.blocks(bench.block_size))
+    lawful = latents.distance(z_clean[:, 1:], z_clean[:, :-1])
+    return {
+        "episode": list(range(num)),
+        "displacement": np.median(latents.distance(z, z_clean), axis=1).tolist(),
+        "lawful": np.median(lawful, axis=1).tolist(),
+        **episode_columns(scores),
+    }
+
+
+def _closed_cell(bench: "Bench", shift: "Shift", frames: "ShiftedFrames") -> Cell:
+    from perturbations.closed_loop import Loop
+
+    loop = Loop(
+        arm="model",
+        cases=bench.cases,
+        streams=bench.streams_of_cases,
+        budget_env_steps=bench.budget_env_steps,
+        shift=shift,
+        shifted_frames=frames,
+    )
+    key = bench.key(
+        NAME,
+        "model",
+        {
+            **shift.condition(),
+            "frames": frames,
+            "loop": "closed",
+            "budget_env_steps": bench.budget_env_steps,
+        },
+        cases=bench.cases.digest,
+        streams=tuple(range(bench.profile.num_streams)),
+        rests_on=("model", "world", "planner"),
+    )
+    return bench.runner.run(key, partial(loop.run, bench))
+
+
+def _drop(clean: Sequence[Cell], cell: Cell) -> tuple[Estimate | None, float, str]:
+    before, problem = planning.paired_with(clean, cell, "success")
+    if before is None:
+        return None, 1.0, problem
+    after = rows.outcomes(cell)
+    if len(after) < 2:
+        return None, 1.0, f"{len(after)} cases have no interval"
+    return stats.paired_difference(before, after), stats.mcnemar(before, after), ""
+
+
+_REPORTED = ("nuisance", "direction", "strength", "amount", "unit", "nominal", "frames")
+
+
+def _condition(cell: Cell, **more: Scalar) -> dict[str, Scalar]:
+    return {**{k: cell.condition[k] for k in _REPORTED if k in cell.condition}, **more}
+
+
+def _open_summary(
+    cell: Cell, monitors: Sequence[CalibratedMonitor], seed: int
+) -> list[Measurement]:
+    problem = rows.trouble([cell])
+    moved = None
+    if not problem:
+        moved = bootstrap.median_ratio(
+            rows.numbers(cell, "displacement"), rows.numbers(cell, "lawful"), seed=seed
+        )
+    note = problem or ("" if moved else "too few episodes, or the latent does not move by itself")
+    found = [rows.measurement(NAME, "displacement", _condition(cell), moved, note=note)]
+    return found + [_alarm_rate("alarm_rate", cell, monitor) for monitor in monitors]
+
+
+def _closed_summary(
+    cell: Cell,
+    monitors: Sequence[CalibratedMonitor],
+    drop: Estimate | None,
+    note: str,
+    p_holm: float,
+) -> list[Measurement]:
+    problem = rows.trouble([cell])
+    condition = _condition(cell)
+    success, too_few = (None, problem) if problem else rows.share(rows.outcomes(cell))
+    return [
+        rows.measurement(NAME, "success", condition, success, note=too_few),
+        rows.measurement(
+            NAME,
+            "success_drop",
+            condition,
+            drop,
+            p_holm=None if drop is None else p_holm,
+            note=note or "exact McNemar, Holm over all closed-loop cells",
+        ),
+        *(_alarm_rate("closed_loop_alarm_rate", cell, monitor) for monitor in monitors),
+    ]
+
+
+def _alarm_rate(quantity: str, cell: Cell, monitor: CalibratedMonitor) -> Measurement:
+    condition = _condition(cell, monitor=monitor.name)
+    problem = rows.trouble([cell])
+    rate, note = (None, problem) if problem else rows.share(alarms(cell, monitor))
+    return rows.measurement(NAME, quantity, condition, rate, note=note)

@@ -1,0 +1,92 @@
+"""Which nuisance cells run, and in which order: closed loop is spent where it decides."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from perturbations.nuisance import Shift
+from perturbations.nuisances import find
+
+if TYPE_CHECKING:
+    from perturbations.bench import Bench
+    from perturbations.closed_loop import ShiftedFrames
+
+Choice = tuple[Shift, "ShiftedFrames"]
+Drop = Callable[[Shift, "ShiftedFrames"], float]
+"""Runs a closed-loop cell and gives the drop of success that was seen; 1 when it crashed."""
+
+NUM_FEW = 3
+_FIRST = ("background.color", "light.gain", "camera.shift")
+"""What a room changes most often; these come first when only a few classes can run."""
+_WORST_CLASSES = 2
+
+
+def open_loop(bench: "Bench") -> list[Shift]:
+    """Every class, direction and strength of the criteria that the world can show."""
+    return [
+        find(name).shift(bench.world, direction, strength)
+        for name, strengths in bench.criteria.nuisances.items()
+        for direction in find(name).directions(bench.world)
+        for strength in strengths
+    ]
+
+
+def closed_loop(
+    bench: "Bench", shifts: Sequence[Shift], displacement: Callable[[Shift], float], drop: Drop
+) -> None:
+    """Run the closed-loop cells of the profile, one after the other, through `drop`.
+
+    Args:
+        bench: has profile and criteria.
+        shifts: of `open_loop`.
+        displacement: median latent displacement seen in open loop; it picks the worst direction.
+        drop: runs a cell.
+    """
+    worst = _worst_directions(shifts, displacement)
+    if bench.profile.shifted_cells == "few":
+        _few(worst, drop)
+    elif bench.profile.shifted_cells == "bisect":
+        _bisect(worst, drop, limit=bench.criteria.max_success_drop)
+    else:
+        for shift in shifts:
+            drop(shift, "current")
+        for ladder in worst.values():
+            for shift in ladder:
+                drop(shift, "goal")
+                drop(shift, "both")
+
+
+def _worst_directions(
+    shifts: Sequence[Shift], displacement: Callable[[Shift], float]
+) -> dict[str, list[Shift]]:
+    """By class, the strengths in rising order along the direction that moves the latent most."""
+    found: dict[str, list[Shift]] = {}
+    for name in dict.fromkeys(shift.nuisance for shift in shifts):
+        own = [shift for shift in shifts if shift.nuisance == name]
+        top = max(shift.strength for shift in own)
+        worst = max((shift for shift in own if shift.strength == top), key=displacement)
+        found[name] = sorted(
+            (shift for shift in own if shift.direction == worst.direction),
+            key=lambda shift: shift.strength,
+        )
+    return found
+
+
+def _few(worst: dict[str, list[Shift]], drop: Drop) -> None:
+    names = sorted(worst, key=lambda name: (name not in _FIRST, list(worst).index(name)))
+    for name in names[:NUM_FEW]:
+        drop(worst[name][-1], "current")
+
+
+def _bisect(worst: dict[str, list[Shift]], drop: Drop, *, limit: float) -> None:
+    """Two strengths per class: the middle, then the top if that was harmless, else the bottom."""
+    seen: dict[str, tuple[float, Shift]] = {}
+    for name, ladder in worst.items():
+        middle = ladder[(len(ladder) - 1) // 2]
+        middle_drop = drop(middle, "current")
+        seen[name] = (middle_drop, middle)
+        other = ladder[-1] if middle_drop <= limit else ladder[0]
+        if other != middle:
+            seen[name] = max(seen[name], (drop(other, "current"), other), key=lambda s: s[0])
+    for name in sorted(seen, key=lambda name: -seen[name][0])[:_WORST_CLASSES]:
+        drop(seen[name][1], "goal")
+        drop(seen[name][1], "both")

@@ -1,0 +1,195 @@
+"""Violation of expectation."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envelope.records import CalibratedMonitor, Cell, Measurement, Scalar
+from perturbations import bootstrap, rows
+from perturbations.monitors import alarms, all_scores, episode_columns
+from perturbations.suite import Suite
+
+if TYPE_CHECKING:
+    from perturbations.bench import Bench
+    from perturbations.clips import Clips
+
+NAME = "voe"
+_ORACLE_SHARE = 0.95
+_MIN_CLIPS = 10
+
+
+class ViolationOfExpectation(Suite):
+    """Which violations does each monitor see, from which magnitude, how late, and which not?
+
+    Why it matters: a monitor that is silent says either that all is well or that it cannot see
+    what is wrong. The classes that it cannot see must be known before anybody relies on it, and
+    stand beside its threshold.
+
+    Observes: clips in which something impossible happens after a critical frame, each beside
+    the same clip without it. `detection`, the share with an alarm after the event; `auroc`, the
+    chance that an unlawful clip scores above a lawful one; `delay` in env steps from the event,
+    which comes right after a frame, to the first alarm; `false_alarms` on held-out lawful
+    episodes. A clip counts only if one who knows the true state could tell.
+
+    Blind to: classes that are not listed, two events in one clip, slow changes, and events of
+    which the true state shows less than half of what moves in a lawful action block.
+    """
+
+    name = NAME
+    family = "F5"
+
+    def run(self, bench: "Bench") -> list[Cell]:
+        """Held-out lawful episodes, then every violation at every magnitude."""
+        found = [_lawful_cell(bench)]
+        for name, criterion in bench.criteria.violations.items():
+            found += [_clip_cell(bench, name, magnitude) for magnitude in criterion.magnitudes]
+        return found
+
+    def summarise(
+        self, cells: Sequence[Cell], monitors: Sequence[CalibratedMonitor], *, seed: int
+    ) -> list[Measurement]:
+        """See the class docstring."""
+        found = []
+        for monitor in monitors:
+            for cell in rows.select(cells, NAME):
+                if cell.condition.get("violation") == "none":
+                    found.append(_false_alarms(cell, monitor))
+                else:
+                    found += _sensitivity(cell, monitor, seed)
+        return found
+
+
+def _lawful_cell(bench: "Bench") -> Cell:
+    def lawful_rows() -> dict[str, list[Any]]:
+        scores = all_scores(
+            bench.model, bench.scoring_latents, bench.scoring.blocks(bench.block_size)
+        )
+        return {"episode": list(range(len(bench.scoring))), **episode_columns(scores)}
+
+    key = bench.key(NAME, "model", {"violation": "none"}, cases=bench.scoring.digest)
+    return bench.runner.run(key, lawful_rows)
+
+
+def _clip_cell(bench: "Bench", name: str, magnitude: float) -> Cell:
+    from perturbations.violations import find
+
+    violation = find(name)
+    condition: dict[str, Scalar] = {
+        "violation": name,
+        "kind": violation.kind,
+        "magnitude": magnitude,
+        "unit": violation.unit,
+    }
+    key = bench.key(NAME, "model", condition, cases=bench.scoring.digest)
+    return bench.runner.run(key, partial(_clip_rows, bench, name, magnitude))
+
+
+def _clip_rows(bench: "Bench", name: str, magnitude: float) -> dict[str, list[Any]]:
+    """Rows of one class at one magnitude.
+
+    Columns: episode, critical, kept, oracle, separation, block_size; by monitor `_lawful`, the
+    largest score of the twin after the critical frame, and `_1`, `_2`, ..., the scores of the
+    clip at the frames after it, None beyond its end. Scores are None where a clip is not kept.
+    """
+    from perturbations.clips import make_clips
+    from perturbations.violations import find
+
+    clips = make_clips(bench, find(name), magnitude)
+    num, num_after = len(clips.kept), clips.num_frames - 1 - int(clips.critical.min())
+    columns: dict[str, list[Any]] = {
+        "episode": list(range(num)),
+        "critical": clips.critical.tolist(),
+        "kept": clips.kept.tolist(),
+        "oracle": clips.oracle(bench.world).tolist(),
+        "separation": clips.separation.tolist(),
+        "block_size": [bench.block_size] * num,
+    }
+    for monitor, (lawful, unlawful) in _clip_scores(bench, clips).items():
+        twin: list[float | None] = [None] * num
+        after: list[list[float | None]] = [[None] * num for _ in range(num_after)]
+        for row in np.flatnonzero(clips.kept):
+            critical = int(clips.critical[row])
+            twin[row] = float(lawful[row, critical:].max())
+            for since, score in enumerate(unlawful[row, critical:]):
+                after[since][row] = float(score)
+        columns[f"{monitor}_lawful"] = twin
+        columns.update({f"{monitor}_{since + 1}": after[since] for since in range(num_after)})
+    return columns
+
+
+def _clip_scores(
+    bench: "Bench", clips: "Clips"
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Scores (E, B) of the lawful and the unlawful twin, by monitor."""
+    from perturbations import latents
+
+    if clips.violation.seeks_walls:
+        z = latents.encode(bench.model, latents.clean(bench.world), clips.lawful, clips.seeds)
+    else:
+        z = bench.scoring_latents
+    lawful = all_scores(bench.model, z, clips.actions)
+    z = z.clone()
+    for critical in np.unique(clips.critical[clips.kept]):
+        group = np.flatnonzero(clips.kept & (clips.critical == critical))
+        for time in range(int(critical) + 1, clips.num_frames):
+            frames = clips.unlawful_frames(bench.world, time, group)
+            z[group, time] = latents.encode_frames(bench.model, frames)
+    unlawful = all_scores(bench.model, z, clips.actions)
+    return {name: (lawful[name], unlawful[name]) for name in lawful}
+
+
+def _false_alarms(cell: Cell, monitor: CalibratedMonitor) -> Measurement:
+    condition: dict[str, Scalar] = {"monitor": monitor.name}
+    problem = rows.trouble([cell])
+    rate, note = (None, problem) if problem else rows.share(alarms(cell, monitor))
+    return rows.measurement(NAME, "false_alarms", condition, rate, note=note)
+
+
+def _sensitivity(cell: Cell, monitor: CalibratedMonitor, seed: int) -> list[Measurement]:
+    condition: dict[str, Scalar] = {**cell.condition, "monitor": monitor.name}
+    problem = rows.trouble([cell]) or _unfit(cell)
+    if problem:
+        return [
+            rows.measurement(NAME, quantity, condition, None, unit=unit, note=problem)
+            for quantity, unit in (("detection", "1"), ("auroc", "1"), ("delay", "env_steps"))
+        ]
+    kept = np.flatnonzero(rows.outcomes(cell, "kept") & rows.outcomes(cell, "oracle"))
+    scores = _scores_after(cell, monitor.name)[kept]
+    alarm = scores > monitor.threshold  # gaps compare as no alarm
+    detected = np.asarray(alarm.any(axis=1))
+    rate, _ = rows.share(detected)
+    lawful = np.array([cell.rows[f"{monitor.name}_lawful"][row] for row in kept], dtype=np.float64)
+    auroc = bootstrap.auroc(np.nanmax(scores, axis=1), lawful, seed=seed)
+    block = float(rows.numbers(cell, "block_size")[0])
+    delays = (alarm[detected].argmax(axis=1) + 1) * block
+    delay = bootstrap.median(delays, seed=seed) if len(delays) >= _MIN_CLIPS else None
+    left_out = len(cell.rows["kept"]) - len(kept)
+    note = f"{left_out} of {len(cell.rows['kept'])} clips left out" if left_out else ""
+    late = f"only {len(delays)} clips with an alarm" if delay is None else note
+    return [
+        rows.measurement(NAME, "detection", condition, rate, note=note),
+        rows.measurement(NAME, "auroc", condition, auroc, note=note),
+        rows.measurement(NAME, "delay", condition, delay, unit="env_steps", note=late),
+    ]
+
+
+def _unfit(cell: Cell) -> str:
+    """Why these clips can say nothing about a monitor; empty when they can."""
+    kept, oracle = rows.outcomes(cell, "kept"), rows.outcomes(cell, "oracle")
+    if kept.sum() < _MIN_CLIPS:
+        return f"{int(kept.sum())} of {len(kept)} clips are unlawful by enough, {_MIN_CLIPS} needed"
+    share = float(oracle[kept].mean())
+    if share < _ORACLE_SHARE:
+        return f"one who knows the true state could tell in only {share:.0%} of the clips"
+    return ""
+
+
+def _scores_after(cell: Cell, monitor: str) -> NDArray[np.float64]:
+    """Scores after the event, (N, frames), NaN beyond the end of a clip."""
+    found: list[NDArray[np.float64]] = []
+    while (column := cell.rows.get(f"{monitor}_{len(found) + 1}")) is not None:
+        found.append(np.array(column, dtype=np.float64))  # None becomes NaN
+    return np.stack(found, axis=1)
