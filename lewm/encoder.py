@@ -8,8 +8,6 @@ LayerNorm eps 1e-12), restated; attribute names are those of its version 4 state
 released checkpoints carry.
 """
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -125,21 +123,14 @@ class CoordinateStem(nn.Module):
 
 
 def _stem(config: ModelConfig) -> nn.Module:
-    """One convolution per patch, or a small pyramid of convolutions (see `ModelConfig.stem`)."""
-    width, patch = config.encoder_width, config.patch_size
-    if config.stem == "patch":
-        single = nn.Conv2d(3, width, kernel_size=patch, stride=patch)
-        nn.init.trunc_normal_(single.weight, std=0.02)
-        nn.init.zeros_(single.bias)  # type: ignore[arg-type]
-        return single
+    """What turns pixels into tokens (see `ModelConfig.stem`)."""
     if config.stem == "coord":
         return CoordinateStem(config)
-    halvings = (patch // 4).bit_length() - 1
-    channels = [max(16, width >> (halvings - level)) for level in range(halvings)] + [width]
-    layers: list[nn.Module] = [nn.Conv2d(3, channels[0], kernel_size=4, stride=4)]
-    for before, after in pairwise(channels):
-        layers += [nn.GELU(), nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)]
-    return nn.Sequential(*layers)
+    patch = config.patch_size
+    single = nn.Conv2d(3, config.encoder_width, kernel_size=patch, stride=patch)
+    nn.init.trunc_normal_(single.weight, std=0.02)
+    nn.init.zeros_(single.bias)  # type: ignore[arg-type]
+    return single
 
 
 def _initialize(module: nn.Module) -> None:

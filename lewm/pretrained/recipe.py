@@ -45,8 +45,8 @@ MODEL: ModelConfig = small()
 TRAIN = TrainConfig(
     seed=SHIPPED_SEED,
     batch_size=128,
-    num_updates=2500,
-    schedule_updates=2500,
+    num_updates=1500,
+    schedule_updates=1500,
     warmup_updates=100,
     learning_rate=5e-4,
     weight_decay=1e-3,
@@ -58,7 +58,7 @@ TRAIN = TrainConfig(
     calibration_batches=100,
     log_every_updates=100,
 )
-PLAN = PlanConfig(num_samples=128, iterations=6, elites=16)
+PLAN = PlanConfig(num_samples=64, iterations=5, elites=8)
 
 
 def world() -> TwoRoom:
