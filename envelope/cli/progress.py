@@ -8,6 +8,7 @@ from typing import Self
 from perturbations.cells import Progress
 
 _WIDTH = 100
+_SLOW_SECONDS = 2.0
 
 
 class CellProgress:
@@ -17,6 +18,7 @@ class CellProgress:
         self._terminal = sys.stderr.isatty()
         self._started = time.monotonic()
         self._num = 0
+        self._suite = ""
 
     def __enter__(self) -> Self:
         return self
@@ -44,6 +46,12 @@ class CellProgress:
         )
         if self._terminal:
             sys.stderr.write("\r" + line[:_WIDTH].ljust(_WIDTH))
-        else:
+        elif self._worth_a_line(progress):
             sys.stderr.write(line + "\n")
         sys.stderr.flush()
+
+    def _worth_a_line(self, progress: Progress) -> bool:
+        """Hundreds of cells take a tenth of a second each; a log needs the others."""
+        suite, self._suite = self._suite, progress.cell.suite
+        slow = progress.seconds >= _SLOW_SECONDS and not progress.reused
+        return slow or progress.cell.status == "crashed" or progress.cell.suite != suite

@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from envelope.cli.files import Folder
+from envelope.cli.files import Folder, write_record
 from envelope.cli.progress import CellProgress
 from envelope.cli.source import tool
 from envelope.cli.workbench import build
@@ -41,6 +41,7 @@ def run(
             device=device,
             runner=runner,
         )
+        write_record(files.cells / "plan.json", work.plan)
         result = audit.run(work.bench, suites)
     return Measurements(
         format="measurements/0.1",

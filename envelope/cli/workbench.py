@@ -18,6 +18,7 @@ from lewm.cases import sample_cases
 from lewm.collect import NoisyExpert, walk
 from lewm.planner import CEM
 from lewm.worlds import make_world
+from perturbations import audit
 from perturbations.bench import Bench
 from perturbations.cells import Runner
 from perturbations.episodes import Cases, Episodes
@@ -108,17 +109,7 @@ def build(
         },
         runner=runner,
     )
-    plan = Plan(
-        profile=profile.name,
-        seed=seed,
-        suites=suites,
-        num_cases=profile.num_cases,
-        num_streams=profile.num_streams,
-        num_calibration_episodes=profile.num_calibration_episodes,
-        num_scoring_episodes=profile.num_scoring_episodes,
-        criteria=criteria,
-    )
-    return Workbench(bench, plan, state, scope, simulator.scope())
+    return Workbench(bench, audit.plan(bench, suites), state, scope, simulator.scope())
 
 
 def _world_scope(model: AuditableModel, asked: str | None) -> dict[str, Any]:
