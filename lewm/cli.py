@@ -1,6 +1,8 @@
 """The `lewm` command: collect episodes, train a world model, evaluate it, plan with it."""
 
 import json
+import math
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,6 +11,24 @@ import click
 
 from lewm.errors import LewmError
 
+_MAX_SEED = 2**31 - 1
+
+
+class _Finite(click.FloatRange):
+    """A number in a range; neither NaN nor infinity is one."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
+
+
+_seed_option = click.option(
+    "--seed", type=click.IntRange(0, _MAX_SEED), default=0, show_default=True
+)
 _model_option = click.option(
     "--model", type=click.Path(path_type=Path), required=True, help="Checkpoint."
 )
@@ -32,7 +52,10 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command; turn every problem into one message and status 2."""
+    """Run the command; turn every problem into one message and status 2.
+
+    Set LEWM_TRACEBACK=1 to see where an unforeseen one came from.
+    """
     try:
         status = cli(standalone_mode=False)
     except LewmError as error:
@@ -48,6 +71,16 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo("lewm: stopped", err=True)
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("LEWM_TRACEBACK"):
+            raise
+        _stop(
+            f"lewm: could not finish: {type(error).__name__}: {error}\n"
+            "  Next: set LEWM_TRACEBACK=1 and run again to see where"
+        )
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -65,9 +98,11 @@ def _stop(message: str) -> NoReturn:
 @click.option("--factor", multiple=True, metavar="NAME=VALUE", help="A factor off its default.")
 @click.option("--policy", type=click.Choice(["expert", "random"]), default="expert")
 @click.option("--action-noise", type=float, default=0.5, show_default=True, help="Of the expert.")
-@click.option("--episodes", type=int, default=600, show_default=True)
-@click.option("--length", type=int, default=100, show_default=True, help="Env steps per episode.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--episodes", type=click.IntRange(1), default=600, show_default=True)
+@click.option(
+    "--length", type=click.IntRange(1), default=100, show_default=True, help="Env steps of each."
+)
+@_seed_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="HDF5 file to write.")
 def collect(
     world_name: str,
@@ -105,11 +140,11 @@ def collect(
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="HDF5 episodes.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoint to write.")
 @click.option("--preset", type=click.Choice(["paper", "small", "tiny"]), default="small")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--updates", type=int, default=4000, show_default=True)
-@click.option("--batch-size", type=int, default=128, show_default=True)
-@click.option("--learning-rate", type=float, default=5e-4, show_default=True)
-@click.option("--sigreg-weight", type=float, default=0.02, show_default=True)
+@_seed_option
+@click.option("--updates", type=click.IntRange(1), default=4000, show_default=True)
+@click.option("--batch-size", type=click.IntRange(2), default=128, show_default=True)
+@click.option("--learning-rate", type=_Finite(0, min_open=True), default=5e-4, show_default=True)
+@click.option("--sigreg-weight", type=_Finite(0), default=0.02, show_default=True)
 def train(
     data: Path,
     out: Path,
@@ -126,6 +161,7 @@ def train(
     from lewm.file_source import FileSource
     from lewm.train import train as run
 
+    _require_place_for(out)
     recipe = presets.TrainConfig(
         seed=seed,
         batch_size=batch_size,
@@ -143,6 +179,13 @@ def train(
     with FileSource(data) as source:
         scope = _collected_in(source.provenance, data)
         model_config = getattr(presets, preset)(action_width=source.action_width)
+        if scope["size_px"] != model_config.image_size:
+            raise LewmError(
+                f"{data} has frames of {scope['size_px']} px, the preset {preset} sees "
+                f"{model_config.image_size} px",
+                next_step=f"collect with --size-px {model_config.image_size}, or choose another "
+                "--preset",
+            )
         result = run(model_config, recipe, source, progress=lambda at: click.echo(at.line()))
     digest = save_checkpoint(
         out,
@@ -164,12 +207,16 @@ def train(
 @cli.command("eval")
 @_model_option
 @click.option("--cases", type=click.Path(path_type=Path), help="Frozen cases; sampled if absent.")
-@click.option("--num-cases", type=int, default=300, show_default=True)
-@click.option("--goal-offset", type=int, default=25, show_default=True, help="Env steps.")
-@click.option("--budget", type=int, default=50, show_default=True, help="Env steps.")
-@click.option("--streams", type=int, default=1, show_default=True, help="Planner streams.")
+@click.option("--num-cases", type=click.IntRange(1), default=300, show_default=True)
+@click.option(
+    "--goal-offset", type=click.IntRange(1), default=25, show_default=True, help="Env steps."
+)
+@click.option("--budget", type=click.IntRange(1), default=50, show_default=True, help="Env steps.")
+@click.option(
+    "--streams", type=click.IntRange(1), default=1, show_default=True, help="Planner streams."
+)
 @click.option("--references/--no-references", default=True, help="Floor, twin and ceiling too.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@_seed_option
 @_json_option
 def evaluate(
     model: Path,
@@ -195,6 +242,7 @@ def evaluate(
         if cases
         else sample_cases(world, num_cases=num_cases, goal_offset_env_steps=goal_offset, seed=seed)
     )
+    _require_cases_of(world, chosen, cases)
     results = run(
         loaded,
         world,
@@ -222,7 +270,7 @@ def evaluate(
 @_model_option
 @click.option("--start", required=True, metavar="X,Y", help="State to start from, world units.")
 @click.option("--goal", required=True, metavar="X,Y", help="State to reach, world units.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@_seed_option
 @_json_option
 def plan(model: Path, start: str, goal: str, seed: int, as_json: bool) -> None:
     """Plan once, execute the plan, and say where it ends."""
@@ -234,7 +282,8 @@ def plan(model: Path, start: str, goal: str, seed: int, as_json: bool) -> None:
     loaded = load_model(model)
     world = _world(loaded.world)
     loaded.require_world(world)
-    state, target = np.array([_point(start)]), np.array([_point(goal)])
+    width = world.state_width
+    state, target = np.array([_point(start, width)]), np.array([_point(goal, width)])
     found = CEM(loaded.plan_config).plan(loaded, world.render(state), world.render(target), [seed])
     for action in found.actions[0]:
         state = world.step(state, action[None])
@@ -294,10 +343,41 @@ def _factors(given: tuple[str, ...]) -> dict[str, Any]:
     return factors
 
 
-def _point(text: str) -> list[float]:
+def _require_place_for(out: Path) -> None:
+    """Refuse before training what could only fail after it."""
+    if out.suffix not in (".pt", ".safetensors"):
+        raise LewmError(
+            f"{out} ends in {out.suffix or 'nothing'}, a checkpoint in .pt or .safetensors",
+            next_step="choose one of these suffixes",
+        )
+    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK) or out.is_dir():
+        raise LewmError(
+            f"{out} cannot be written: its folder is not there, or not writable",
+            next_step="make the folder, or choose another",
+        )
+
+
+def _require_cases_of(world: Any, cases: Any, path: Path | None) -> None:
+    """Refuse cases that were sampled in a world that moves or judges otherwise."""
+    here = {**world.scope(), "success_rule": world.success_rule}
+    there = {**cases.origin.get("world", {}), "success_rule": cases.origin.get("success_rule")}
+    for name in ("world", "factors", "success_rule"):
+        if here[name] != there.get(name):
+            raise LewmError(
+                f"{path} was sampled with {name} {there.get(name)}, the model's world has "
+                f"{here[name]}",
+                next_step="give cases of the model's world, or leave --cases out to sample some",
+            )
+
+
+def _point(text: str, width: int) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
+        point = [float(part) for part in text.split(",")]
+        if len(point) != width or not all(map(math.isfinite, point)):
+            raise ValueError
     except ValueError:
         raise LewmError(
-            f"{text!r} is not a list of numbers", next_step="write for instance 40,40"
+            f"{text!r} is not a state of {width} finite numbers",
+            next_step="write for instance 40,40",
         ) from None
+    return point
