@@ -35,7 +35,8 @@ def drift_claims(evidence: Evidence, criteria: Criteria, planner: PlannerScope) 
             id="drift.goal_offset",
             family="F7",
             is_bound=True,
-            statement=f"Success is at least {success} at every goal distance that was run.",
+            statement=f"Success is at least {success} at every goal distance that was run, "
+            "with a budget in proportion.",
             criterion=f"success >= {success} at each goal offset",
             rests_on=CLOSED_LOOP,
             suites=("horizon_drift",),
@@ -48,17 +49,27 @@ def admitted_goal_offsets(
 ) -> Range | None:
     """Goal offsets, in env steps, from the smallest measured up to the last that kept success.
 
+    Suites give a farther goal a larger budget. What was reached with more env steps than the
+    planner scope allows is no evidence for it, and ends the range.
+
     None where that range does not cover the planner's own goal offset, or is no more than it.
     """
     nominal = planner.conventions.goal_offset_env_steps
+    budget = planner.conventions.budget_env_steps
     try:
         points = _offsets(evidence, nominal)
     except Missing:
         return None
-    kept = list(takewhile(lambda point: _kept(point[1], criteria) == "holds", points))
-    if not kept or not kept[0][0] <= nominal <= kept[-1][0] or len(kept) == 1:
+
+    def is_admitted(point: tuple[float, Known]) -> bool:
+        cells = [c for c in evidence.cells("horizon_drift") if c.condition.get(_OFFSET) == point[0]]
+        spent = [float(cell.condition.get("budget_env_steps", budget)) for cell in cells]
+        return max(spent, default=budget) <= budget and _kept(point[1], criteria) == "holds"
+
+    kept = [offset for offset, _ in takewhile(is_admitted, points)]
+    if len(kept) < 2 or not kept[0] <= nominal <= kept[-1]:
         return None
-    return Range(low=kept[0][0], high=kept[-1][0])
+    return Range(low=kept[0], high=kept[-1])
 
 
 # --- usable horizon -----------------------------------------------------------------------------
@@ -156,8 +167,11 @@ def _offsets(evidence: Evidence, nominal: int) -> list[tuple[float, Known]]:
         offset = one.condition.get(_OFFSET)
         if one.estimate is None or not isinstance(offset, float | int):
             raise Missing(f"{one.id} has no estimate: {one.note or 'no reason was given'}")
-        same = [cell for cell in cells if cell.condition[_OFFSET] == offset]
-        evidence.need_rows(same, f"success at a goal offset of {offset}")
+        if offset == nominal:
+            clean_success(evidence)
+        else:
+            same = [cell for cell in cells if cell.condition[_OFFSET] == offset]
+            evidence.need_rows(same, f"success at a goal offset of {offset}")
         found[float(offset)] = Known(one, one.estimate)
     for cell in cells:
         if cell.condition[_OFFSET] not in found:

@@ -1,7 +1,7 @@
 """How much of each nuisance leaves success alone, and is somebody warned beyond that?
 
-What was never run cannot be missed here: a profile spends few closed-loop cells, and the plan and
-the signature over all rows are what stands against leaving one out.
+A class holds only once its strongest strength was run, and fails from its smallest failing amount:
+both are in the criteria, fixed before the run, so leaving a cell out does not make a class hold.
 """
 
 from collections.abc import Iterable
@@ -100,17 +100,17 @@ def nuisance_claims(
             id=f"nuisance.{name}",
             family="F2",
             is_bound=True,
-            statement=f"Success drops by at most {limit} under {name}, "
-            "at every amount that was run in closed loop.",
+            statement=f"Success drops by at most {limit} under {name} of every strength up to "
+            f"{number(_strongest(criteria, name))}.",
             criterion=f"success_drop <= {limit}",
             rests_on=(*CLOSED_LOOP, f"input_scope.nuisance.{name}"),
             suites=("nuisance_shift",),
-        ).claim(partial(_judge, evidence, name, classes.get(name)))
+        ).claim(partial(_judge, evidence, criteria, name, classes.get(name)))
         for name in criteria.nuisances
     ]
 
 
-def _judge(evidence: Evidence, name: str, found: Class | None) -> Judged:
+def _judge(evidence: Evidence, criteria: Criteria, name: str, found: Class | None) -> Judged:
     cells = evidence.cells("nuisance_shift", nuisance=name)
     if any(cell.status == "crashed" for cell in cells):
         evidence.need_rows(cells, f"nuisance_shift under {name}")
@@ -128,12 +128,16 @@ def _judge(evidence: Evidence, name: str, found: Class | None) -> Judged:
     if open_points:
         point = min(open_points, key=found.distance)
         return _judged("unknown", "inconclusive", f"{point.reason}; {_kept(found)}", point)
-    admitted = found.admitted
-    if admitted.low == admitted.high:
-        raise Missing(f"no closed-loop cell was run off the nominal amount of {name}")
-    inside = [p for p in found.points if admitted.low <= p.amount <= admitted.high]
-    point = max(inside, key=found.distance)
+    point = max(found.points, key=lambda p: (p.strength, found.distance(p)))
+    strongest = _strongest(criteria, name)
+    if point.strength < strongest:
+        reason = f"{_kept(found)}; strength {number(strongest)} was not run in closed loop"
+        return _judged("unknown", "inconclusive", reason, point)
     return _judged("holds", "robust", f"{_kept(found)}; farthest, {point.reason}", point)
+
+
+def _strongest(criteria: Criteria, name: str) -> float:
+    return max(criteria.nuisances[name], default=1.0)
 
 
 def _judged(verdict: Verdict, outcome: Outcome, reason: str, point: Point) -> Judged:

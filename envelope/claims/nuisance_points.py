@@ -33,6 +33,7 @@ class Conditions:
 class Point:
     """One closed-loop cell: an amount of a nuisance, put on some of the frames."""
 
+    strength: float
     amount: float
     frames: str
     outcome: Outcome
@@ -82,13 +83,15 @@ def _point(
         f"at {number(condition.amount)} {condition.unit} ({condition.direction}, {frames} frame)"
     )
     found = drop.estimate
+    at = (condition.strength, condition.amount, frames)
     try:
         clean_success(evidence)
     except Missing as missing:
-        return Point(condition.amount, frames, "inconclusive", f"{where} {missing.reason}")
-    if found is None or not rows:
-        why = drop.note or "there are no rows behind the drop of success"
-        return Point(condition.amount, frames, "inconclusive", f"{where} {why}")
+        return Point(*at, "inconclusive", f"{where} {missing.reason}")
+    if not rows:
+        return Point(*at, "inconclusive", f"{where} there are no rows behind the drop of success")
+    if found is None:
+        return Point(*at, "inconclusive", f"{where} the drop has no estimate: {drop.note}")
     outcome: Outcome = "inconclusive"
     alarms: tuple[Measurement, ...] = ()
     loss = f"{where} success drops by {figures(found, limit)}, {found.episodes} cases"
@@ -101,7 +104,7 @@ def _point(
         loss += f"; allowed {number(limit)}; {words}"
     else:
         loss += f"; allowed {number(limit)}; {settle(found, limit)}"
-    return Point(condition.amount, frames, outcome, loss, Known(drop, found), alarms)
+    return Point(*at, outcome, loss, Known(drop, found), alarms)
 
 
 def _significant(drop: Measurement) -> bool:
@@ -138,12 +141,11 @@ def _unsummarised(cell: Cell, conditions: list[Conditions]) -> Point:
         and cell.condition.get("strength", one.strength) == one.strength
     ]
     # At an amount that nobody knows it stands at nominal, where it blocks both sides.
-    amount = same[0].amount if same else conditions[0].nominal
+    strength, amount = (same[0].strength, same[0].amount) if same else (0.0, conditions[0].nominal)
     frames = str(cell.condition["frames"])
     why = f"crashed: {cell.error}" if cell.status == "crashed" else "has no summary of the drop"
-    return Point(
-        amount, frames, "inconclusive", f"the closed-loop cell at {number(amount)} ({frames}) {why}"
-    )
+    reason = f"the closed-loop cell at {number(amount)} ({frames} frame) {why}"
+    return Point(strength, amount, frames, "inconclusive", reason)
 
 
 def _conditions(one: Measurement) -> Conditions:

@@ -396,8 +396,17 @@ def drift() -> tuple[list[Cell], list[Measurement]]:
     offsets = {15: 0.95, 25: 0.86, 35: 0.62}
     cells = [cell("horizon_drift", "model", "drift", 0.3, NUM_EPISODES, horizons=10)]
     cells += [
-        cell("horizon_drift", "model", "success", rate, NUM_CASES, goal_offset_env_steps=offset)
+        cell(
+            "horizon_drift",
+            "model",
+            "success",
+            rate,
+            NUM_CASES,
+            goal_offset_env_steps=offset,
+            budget_env_steps=2 * offset,
+        )
         for offset, rate in offsets.items()
+        if offset != 25  # the clean arm has it
     ]
     summaries = [
         measurement(

@@ -169,6 +169,17 @@ def test_no_goal_offset_is_admitted_where_the_nominal_one_fails():
     assert make_claims(found, default_criteria()).planner_admitted == {}
 
 
+def test_a_goal_reached_with_a_larger_budget_is_not_admitted_under_the_smaller_one():
+    found = replaced(
+        "horizon_drift/success_by_offset", with_interval(0.8, 0.9, 0.95), goal_offset_env_steps=35
+    )
+
+    judged = make_claims(found, default_criteria())
+
+    assert claim_of(found, "drift.goal_offset").verdict == "holds"
+    assert judged.planner_admitted["conventions.goal_offset_env_steps"].high == 25
+
+
 # --- what a nuisance looks like when it contradicts itself --------------------------------------
 
 

@@ -138,3 +138,26 @@ def test_no_drop_counts_without_the_clean_arm_it_is_paired_with():
 
     assert scope("blur", found).admitted.high == 0
     assert claim_of(found, "nuisance.background.color").verdict == "unknown"
+
+
+def test_leaving_the_failing_cells_out_does_not_make_a_class_hold():
+    def is_failing(condition):
+        return (
+            condition.get("nuisance") == "agent.color"
+            and condition["strength"] == 1.0
+            and "frames" in condition
+        )
+
+    base = measurements()
+    found = base.model_copy(
+        update={
+            "cells": [cell for cell in base.cells if not is_failing(cell.condition)],
+            "summaries": [one for one in base.summaries if not is_failing(one.condition)],
+        }
+    )
+
+    claim = claim_of(found, "nuisance.agent.color")
+
+    assert claim.verdict == "unknown"
+    assert "strength 1 was not run in closed loop" in claim.reason
+    assert scope("agent.color", found).admitted.high == 20
