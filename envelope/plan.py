@@ -104,5 +104,5 @@ def _command(envelope: Envelope, deployment: Deployment, costs: list[SuiteCost])
     checkpoint = value_at(deployment.file, "model_state.checkpoint")
     words = ["envelope", "measure", "--model", checkpoint or "CHECKPOINT"]
     words += ["--profile", envelope.profile, "--deploy", deployment.name]
-    words += ["--suites", ",".join(suites)]
+    words += [word for suite in suites for word in ("--suite", suite)]
     return shlex.join(words)

@@ -39,7 +39,7 @@ def drift_claims(evidence: Evidence, criteria: Criteria, planner: PlannerScope) 
             "with a budget in proportion.",
             criterion=f"success >= {success} at each goal offset",
             rests_on=CLOSED_LOOP,
-            suites=("horizon_drift",),
+            suites=("planning", "horizon_drift"),
         ).claim(partial(_goal_offset, evidence, criteria, planner)),
     ]
 

@@ -104,7 +104,7 @@ def nuisance_claims(
             f"{number(_strongest(criteria, name))}.",
             criterion=f"success_drop <= {limit}",
             rests_on=(*CLOSED_LOOP, f"input_scope.nuisance.{name}"),
-            suites=("nuisance_shift",),
+            suites=("planning", "nuisance_shift"),
         ).claim(partial(_judge, evidence, criteria, name, classes.get(name)))
         for name in criteria.nuisances
     ]

@@ -41,7 +41,7 @@ def test_product_wants_horizon_20():
     assert verdict.run_again.seconds == pytest.approx(4 * (310 + 160))
     assert verdict.run_again.command == (
         "envelope measure --model two_room.pt --profile standard --deploy deploy.yaml "
-        "--suites planning,horizon_drift"
+        "--suite planning --suite horizon_drift"
     )
 
 
@@ -98,7 +98,7 @@ def test_relying_on_what_is_not_shown_is_never_inside(name, code):
 def test_an_unknown_claim_relied_on_names_the_suite_that_settles_it():
     verdict = checked(relying_on("nuisance.distractor"))
 
-    assert [cost.suite for cost in verdict.run_again.suites] == ["nuisance_shift"]
+    assert [cost.suite for cost in verdict.run_again.suites] == ["planning", "nuisance_shift"]
 
 
 def test_relying_on_nothing_is_not_inside():
@@ -227,7 +227,11 @@ def test_a_nuisance_beyond_the_admitted_range_asks_for_its_own_suite():
 
     verdict = checked(data)
 
-    assert [cost.suite for cost in verdict.run_again.suites] == ["nuisance_shift", "voe"]
+    assert [cost.suite for cost in verdict.run_again.suites] == [
+        "planning",
+        "nuisance_shift",
+        "voe",
+    ]
     assert verdict.as_text().startswith(
         "OUTSIDE by input_scope.nuisance.background.color: declared 0 to 12 delta_e, "
         "admitted 0 to 8 delta_e; measured 0 to 24 delta_e (deploy.yaml:"
