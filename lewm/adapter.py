@@ -91,7 +91,7 @@ class AuditableModel:
                 next_step=f"render the world at {size} px",
             )
         latents = []
-        with torch.inference_mode():
+        with torch.no_grad():
             for first in range(0, len(frames), _ENCODE_BATCH):
                 part = torch.from_numpy(np.ascontiguousarray(frames[first : first + _ENCODE_BATCH]))
                 pixels = pixels_from_frames(part.to(self.device))
@@ -109,7 +109,7 @@ class AuditableModel:
             z_hat, (N, T, D): z_hat[:, t] predicts z[:, t + 1] from the last `history` latents.
         """
         scaled = self._normalize(blocks)
-        with torch.inference_mode():
+        with torch.no_grad():
             z_hat = [self._model.predict(z[:, : self.history], scaled[:, : self.history])]
             for last in range(self.history, z.shape[1]):
                 window = slice(last + 1 - self.history, last + 1)
@@ -118,7 +118,7 @@ class AuditableModel:
 
     def rollout(self, z: Tensor, blocks: Tensor) -> Tensor:
         """Imagined latents: z (N, D), blocks (N, T, K, A) in env units, to z_hat (N, T, D)."""
-        with torch.inference_mode():
+        with torch.no_grad():
             return self._model.rollout(z, self._normalize(blocks))
 
     def tensors(self) -> dict[str, Tensor]:

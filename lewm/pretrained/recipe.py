@@ -171,11 +171,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    started = time.perf_counter()
     if not options.evaluate:
         save_checkpoint(options.out, train_checkpoint(options.seed))
+    make_seconds = time.perf_counter() - started
     checkpoint = load_checkpoint(options.out)
     results = evaluate(from_checkpoint(checkpoint, name=options.out.stem), options.cases)
     record = {"sha256": checkpoint.sha256, "training": checkpoint.training, "evaluation": results}
+    if not options.evaluate:
+        record["timing"] = {"collect_and_train_seconds": round(make_seconds, 1)}
     options.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(results, indent=1))
 

@@ -24,6 +24,13 @@ def test_encoding_twice_is_equal_to_the_bit():
     assert torch.equal(model.encode(frames()), model.encode(frames()))
 
 
+def test_latents_can_feed_a_probe_that_is_trained():
+    z = awake_model().encode(frames())
+    weight = torch.zeros(z.shape[1], requires_grad=True)
+    (z @ weight).sum().backward()
+    assert weight.grad.abs().sum() > 0
+
+
 def test_encoding_does_not_depend_on_the_other_frames():
     model = awake_model()
     assert torch.allclose(model.encode(frames())[2:3], model.encode(frames()[2:3]), atol=1e-6)
@@ -64,7 +71,7 @@ def test_actions_are_given_in_env_units():
     model = awake_model()
     z = model.encode(frames(2))
     neutral = torch.tensor(model.action_stats.mean).expand(2, 1, 5, 2)
-    with torch.inference_mode():
+    with torch.no_grad():
         expected = model._model.rollout(z, torch.zeros(2, 1, 5, 2))
     assert torch.allclose(model.rollout(z, neutral), expected, atol=1e-6)
 
