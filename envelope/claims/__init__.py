@@ -43,6 +43,9 @@ class ClaimSet:
 def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
     """Judge every claim that the criteria ask for.
 
+    Classes come in alphabetical order: the order of keys in a file carries no meaning, so it must
+    not move the record.
+
     Raises:
         BadFile: measurements that contradict themselves, such as two summaries with one id.
     """

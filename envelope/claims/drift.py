@@ -161,6 +161,8 @@ def _offsets(evidence: Evidence, nominal: int) -> list[tuple[float, Known]]:
     """
     cells = [c for c in evidence.cells("horizon_drift") if _OFFSET in c.condition]
     summaries = evidence.find("horizon_drift/success_by_offset")
+    if "horizon_drift" in evidence.plan.suites and not cells:
+        raise Missing("no goal offset besides the nominal one was run")
     evidence.need_rows(cells, "success by goal offset")
     found: dict[float, Known] = {}
     for one in summaries:

@@ -36,7 +36,8 @@ def monitor_record(
         claims: the claims that `monitor_claims` made, for the blind spots.
     """
     name = monitor.name
-    blind = {claim.id for claim in claims if claim.outcome == "blind"}
+    prefix = f"monitor.{name}."
+    blind = {c.id.removeprefix(prefix) for c in claims if c.outcome == "blind"}
     return Monitor(
         name=name,
         statistic=monitor.statistic,
@@ -46,7 +47,9 @@ def monitor_record(
         measured_false_alarms=evidence.estimate("voe/false_alarms", monitor=name),
         positive_control=positive_control(evidence, criteria, name),
         sensitivity=list(_sensitivities(evidence, criteria, name)),
-        blind_spots=[one for one in criteria.violations if f"monitor.{name}.{one}" in blind],
+        blind_spots=[
+            one for one in sorted(criteria.violations) if f"monitor.{name}.{one}" in blind
+        ],
     )
 
 

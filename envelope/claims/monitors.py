@@ -31,7 +31,7 @@ def monitor_claims(
             ).claim(partial(_false_alarms, evidence, criteria, monitor))
         )
         rate = number(criteria.detection_rate)
-        for violation, criterion in criteria.violations.items():
+        for violation, criterion in sorted(criteria.violations.items()):
             at = f"{number(criterion.claim_at)} {criterion.unit}"
             claims.append(
                 Rule(

@@ -78,7 +78,7 @@ def nuisance_classes(
     """Every class of the criteria of which anything was measured, in closed loop or open."""
     names = tuple(monitors)
     found: dict[str, Class] = {}
-    for nuisance in criteria.nuisances:
+    for nuisance in sorted(criteria.nuisances):
         conditions = shown(evidence, nuisance)
         if conditions:
             found[nuisance] = Class(
@@ -106,7 +106,7 @@ def nuisance_claims(
             rests_on=(*CLOSED_LOOP, f"input_scope.nuisance.{name}"),
             suites=("planning", "nuisance_shift"),
         ).claim(partial(_judge, evidence, criteria, name, classes.get(name)))
-        for name in criteria.nuisances
+        for name in sorted(criteria.nuisances)
     ]
 
 

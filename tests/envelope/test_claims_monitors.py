@@ -36,7 +36,7 @@ def test_blind_spots_are_published_beside_the_threshold():
     surprise, shell = make_claims(measurements(), default_criteria()).monitors
 
     assert surprise.threshold == 0.0312
-    assert surprise.blind_spots == ["frozen_camera", "background.color", "distractor"]
+    assert surprise.blind_spots == ["background.color", "distractor", "frozen_camera"]
     assert "teleport" in shell.blind_spots
     assert {one.outcome for one in surprise.sensitivity} == {"detected", "blind", "inconclusive"}
 

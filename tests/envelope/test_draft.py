@@ -1,14 +1,25 @@
 """Drafting is pure: the record follows from measurements and criteria alone."""
 
+import json
+
 import pytest
 
 from envelope.draft import draft, measurements_digest
 from envelope.errors import BadFile
+from envelope.records import Measurements
 from tests.envelope.builders import default_criteria, example_envelope, measurements
 
 
 def test_the_same_measurements_give_the_same_record():
     assert draft(measurements()).model_dump_json() == example_envelope().model_dump_json()
+
+
+def test_a_record_does_not_depend_on_the_order_of_keys_in_a_file():
+    stored = json.dumps(measurements().model_dump(mode="json"), sort_keys=True)
+
+    again = draft(Measurements.model_validate_json(stored))
+
+    assert again == example_envelope()
 
 
 def test_validity_counts_from_the_measurement():
