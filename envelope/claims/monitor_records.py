@@ -47,9 +47,7 @@ def monitor_record(
         measured_false_alarms=evidence.estimate("voe/false_alarms", monitor=name),
         positive_control=positive_control(evidence, criteria, name),
         sensitivity=list(_sensitivities(evidence, criteria, name)),
-        blind_spots=[
-            one for one in sorted(criteria.violations) if f"monitor.{name}.{one}" in blind
-        ],
+        blind_spots=[one for one in sorted(criteria.violations) if one in blind],
     )
 
 
