@@ -1,6 +1,8 @@
 """The `envelope` command. Each command lives in its own module, imported when it is called."""
 
 import importlib
+import io
+import json
 import os
 import sys
 from typing import NoReturn
@@ -48,7 +50,7 @@ def cli() -> None:
     \b
     Example:
         envelope keygen lab
-        envelope trust lab.pub
+        envelope trust add lab.pub
         envelope measure --model ckpt.pt --sign-key lab.key
         envelope check --deploy ckpt.envelope/deploy.yaml
 
@@ -61,43 +63,60 @@ def main() -> NoReturn:
     """Run the command; turn every problem into one message and its exit status.
 
     A traceback would exit with 1, which reads as a verdict. So an unforeseen exception is
-    reported in one line with status 2; set ENVELOPE_TRACEBACK=1 to see where it came from.
+    reported in one line with status 2; set ENVELOPE_TRACEBACK=1 to see where it came from. With
+    --json the problem is also printed as an object, with its stable reason code.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a plain terminal must not end a measurement
     try:
         status = cli(standalone_mode=False)
     except EnvelopeError as error:
-        _stop(f"envelope: {error}", error.exit_status)
+        _stop(error.problem, error.next_step, status=error.exit_status, reason=error.reason)
     except ModuleNotFoundError as error:
         _stop(
-            f"envelope: this command needs {error.name}, which is not installed\n"
-            "  Next: pip install 'world-model-envelope[measure]'",
-            2,
+            f"this command needs {error.name}, which is not installed",
+            "pip install 'world-model-envelope[measure]'",
+            reason="not_installed",
         )
     except click.ClickException as error:
         error.show()
+        _tell_programs(error.format_message(), "see --help", status=2, reason="usage")
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        _stop("envelope: stopped; finished cells are kept, run the same command to go on", 130)
+        click.echo(
+            "envelope: stopped; finished cells are kept, run the same command to go on", err=True
+        )
+        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
     except Exception as error:
         if os.environ.get("ENVELOPE_TRACEBACK"):
             raise
-        _stop(_unforeseen(error), 2)
+        problem, next_step = (
+            f"could not finish: {type(error).__name__}: {error}",
+            "set ENVELOPE_TRACEBACK=1 and run again to see where",
+        )
+        if type(error).__module__ == "lewm.errors":  # foreseen there; nothing of ours is imported
+            problem, _, next_step = str(error).partition("\n  Next: ")
+        _stop(problem, next_step)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _unforeseen(error: Exception) -> str:
-    problem = getattr(error, "next_step", None)
-    if problem is not None:  # a problem of `lewm`, which knows nothing of this package
-        return f"envelope: {error}"
-    return (
-        f"envelope: could not finish: {type(error).__name__}: {error}\n"
-        "  Next: set ENVELOPE_TRACEBACK=1 and run again to see where"
-    )
-
-
-def _stop(message: str, status: int) -> NoReturn:
-    click.echo(message, err=True)
+def _stop(
+    problem: str, next_step: str, *, status: int = 2, reason: str = EnvelopeError.reason
+) -> NoReturn:
+    _tell_programs(problem, next_step, status=status, reason=reason)
+    click.echo(f"envelope: {problem}\n  Next: {next_step}", err=True)
     sys.exit(status)
+
+
+def _tell_programs(problem: str, next_step: str, *, status: int, reason: str) -> None:
+    if "--json" in sys.argv[1:]:
+        told = {
+            "exit_status": status,
+            "reason": reason,
+            "problem": problem,
+            "next_step": next_step,
+        }
+        click.echo(json.dumps(told, indent=1))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from envelope.cli.files import read_bytes
 from envelope.errors import BadFile
 from envelope.same_model import ModelIdentity
 
@@ -39,7 +40,6 @@ def command(
     not trusted.
     """
     from envelope.check import check_deployment
-    from envelope.cli.files import read_bytes
     from envelope.deploy import parse_deploy
     from envelope.records import Envelope
     from envelope.trust_lookup import find_trust
@@ -83,14 +83,33 @@ def _named(deploy: Path, given: str | None, field: str) -> Path:
 
 def _identity(checkpoint: Path) -> ModelIdentity:
     """What can be known of a checkpoint without torch."""
-    from envelope.digest import file_sha256, safetensors_entries, state_digest
+    from envelope.digest import bytes_sha256, file_sha256
 
-    tensors = None
-    if checkpoint.suffix == ".safetensors":
-        data = checkpoint.read_bytes()
-        tensors = state_digest(safetensors_entries(data, checkpoint.name))
-    return ModelIdentity(
-        name=checkpoint.name,
-        files={checkpoint.name: file_sha256(checkpoint)},
-        tensor_digest=tensors,
-    )
+    if checkpoint.suffix != ".safetensors":
+        return ModelIdentity(checkpoint.name, {checkpoint.name: file_sha256(checkpoint)})
+    data = read_bytes(checkpoint, next_step="check the path")
+    tensor_digest, config_digest = _digests(data, checkpoint.name)
+    files = {checkpoint.name: bytes_sha256(data)}
+    return ModelIdentity(checkpoint.name, files, tensor_digest, config_digest)
+
+
+def _digests(data: bytes, name: str) -> tuple[str | None, str]:
+    """Of the tensors and of the configuration, as `measure` takes them from the live model.
+
+    A damaged file has no tensor digest, and one without a configuration of ours none that any
+    record holds: either is known by its bytes alone.
+    """
+    from envelope.digest import bytes_sha256, safetensors_entries, state_digest
+    from envelope.strict import canonical, load_json
+
+    try:
+        tensors = state_digest(safetensors_entries(data, name))
+        header = load_json(
+            data[8 : 8 + int.from_bytes(data[:8], "little")], name, case_variants=True
+        )
+        text = header["__metadata__"]["json"]
+        said = load_json(text.encode(), name)
+        config = {"model": said["model"], "action_stats": said["action_stats"]}
+    except (BadFile, ValueError, KeyError, TypeError, AttributeError):
+        return None, ""
+    return tensors, bytes_sha256(canonical(config))

@@ -29,14 +29,14 @@ def command(folder: Path, criteria: Path | None) -> None:
     files = Folder(folder)
     measurements = files.read_measurements()
     require_same_summaries(measurements)
+    was_signed = files.attestation.exists()
     envelope = write_record_and_report(
         files,
         measurements,
         checkpoint=None,
         criteria=load_criteria(criteria) if criteria else None,
     )
-    if files.attestation.exists():
-        files.attestation.unlink()
+    if was_signed:
         click.echo(f"removed the old {files.attestation}")
     counts = {
         verdict: sum(claim.verdict == verdict for claim in envelope.claims)

@@ -1,14 +1,14 @@
 """`envelope measure`: from a checkpoint to a record, a report and a deploy file."""
 
 import json
+import logging
+import os
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-
-from envelope.errors import EnvelopeError
 
 SUITES = ("planning", "nuisance_shift", "voe", "horizon_drift")
 
@@ -79,6 +79,8 @@ def command(
     from envelope.criteria import default_criteria, load_criteria
     from perturbations.profiles import find_profile
 
+    if not os.environ.get("ENVELOPE_TRACEBACK"):
+        logging.getLogger("perturbations").setLevel(logging.ERROR)  # a crash is told in one line
     files = Folder(out or model.with_suffix(".envelope"))
     if sign_key is not None:
         from envelope.keyfiles import read_private_key
@@ -104,10 +106,12 @@ def command(
         sign(files, envelope, sign_key, passphrase_env=passphrase_env)
 
     crashed = [cell for cell in measurements.cells if cell.status == "crashed"]
+    status = 2 if crashed else 0
     if as_json:
         click.echo(
             json.dumps(
                 {
+                    "exit_status": status,
                     "folder": str(files.path),
                     "claims": {claim.id: claim.verdict for claim in envelope.claims},
                     "crashed_cells": len(crashed),
@@ -121,12 +125,13 @@ def command(
         _tell(files.path, envelope.claims, time.monotonic() - started, signed=sign_key is not None)
     if crashed:
         names = sorted({f"{cell.suite} {cell.arm}: {cell.error}" for cell in crashed})
-        raise EnvelopeError(
-            f"{len(crashed)} of {len(measurements.cells)} cells crashed; their claims are unknown: "
-            + "; ".join(names[:3]),
-            next_step="mend the cause and run the same command again; finished cells are kept",
+        click.echo(
+            f"envelope: {len(crashed)} of {len(measurements.cells)} cells crashed; their claims "
+            f"are unknown: {'; '.join(names[:3])}\n"
+            "  Next: mend the cause and run the same command again; finished cells are kept",
+            err=True,
         )
-    ctx.exit(0)
+    ctx.exit(status)
 
 
 def _tell(folder: Path, claims: list, seconds: float, *, signed: bool) -> None:  # type: ignore[type-arg]

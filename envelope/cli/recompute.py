@@ -6,13 +6,19 @@ from envelope.records import Envelope, Measurements
 
 
 def require_same_summaries(measurements: Measurements) -> None:
-    """Recompute the summaries from the rows.
+    """Recompute thresholds and summaries from the rows.
 
     Raises:
-        DigestMismatch: a summary was edited, or comes from another version of the suites.
+        DigestMismatch: one was edited, or comes from another version of the suites.
     """
     from perturbations import audit
 
+    thresholds, _ = audit.monitors_from(measurements.cells, measurements.plan.criteria)
+    if thresholds != measurements.monitors:
+        raise DigestMismatch(
+            "the thresholds of the monitors do not follow from the calibration rows",
+            next_step="run `envelope measure` again; an edited threshold is not evidence",
+        )
     found = audit.summarise(measurements.cells, measurements.monitors, measurements.plan)
     stored = {summary.id: summary for summary in measurements.summaries}
     again = {summary.id: summary for summary in found}

@@ -20,6 +20,9 @@ def write_record_and_report(
 ) -> Envelope:
     """Write measurements.json, envelope.json, report.html and deploy.yaml.
 
+    Nothing is written before all of it is known, and an attestation that lies there goes first:
+    it vouches for other files.
+
     Args:
         files: the folder.
         measurements: what was measured.
@@ -28,14 +31,16 @@ def write_record_and_report(
         criteria: judge by these instead of those of the plan.
     """
     envelope = draft(measurements, criteria)
-    write_record(files.measurements, measurements)
-    write_record(files.envelope, envelope)
-    write_whole(files.report, render(envelope, measurements))
+    page = render(envelope, measurements)
     template = deploy_template(
         envelope,
         f"{files.path.name}/{files.attestation.name}",
         _checkpoint_name(files, checkpoint, envelope),
     )
+    files.attestation.unlink(missing_ok=True)
+    write_record(files.measurements, measurements)
+    write_record(files.envelope, envelope)
+    write_whole(files.report, page)
     write_whole(files.deploy, template.encode())
     return envelope
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from envelope.cli.files import Folder, read_bytes, write_whole
+from envelope.errors import DigestMismatch
 from envelope.records import Envelope
 
 
@@ -21,10 +22,18 @@ def command(folder: Path, sign_key: Path, passphrase_env: str | None) -> None:
     Example:
         envelope sign ckpt.envelope --sign-key lab.key
 
-    Exit status: 0 signed, 2 not.
+    Exit status: 0 signed, 2 not, 3 the record is about other measurements.
     """
+    from envelope.draft import measurements_digest
+
     files = Folder(folder)
-    sign(files, files.read_envelope(), sign_key, passphrase_env=passphrase_env)
+    envelope = files.read_envelope()
+    if measurements_digest(files.read_measurements()) != envelope.measurements_digest:
+        raise DigestMismatch(
+            f"{files.envelope} was drafted from other measurements than {files.measurements}",
+            next_step=f"run `envelope draft {folder}`, then sign again",
+        )
+    sign(files, envelope, sign_key, passphrase_env=passphrase_env)
     click.echo(f"signed: {files.attestation}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from envelope.cli.files import Folder, read_bytes
+from envelope.errors import BadFile, DigestMismatch
 from envelope.records import Envelope
 from envelope.times import parse_time
 
@@ -37,7 +38,7 @@ def command(
 ) -> None:
     """Check the signature, and that files are the ones it speaks of.
 
-    Files of the record that lie beside the attestation are compared as well, by their digests.
+    Files of the record that lie beside the attestation are compared as well.
 
     \b
     Example:
@@ -62,8 +63,10 @@ def command(
         sha256 = bytes_sha256(read_bytes(path, next_step="check the path"))
         subject = verified.require_subject(str(path), sha256=sha256)
         matched.append({"file": str(path), "subject": subject.name, "sha256": sha256})
+    if folder.envelope.exists():
+        _require_same_content(folder, envelope)
     if load is not None:
-        matched.append(_by_tensors(load, verified.require_subject))
+        matched.append(_by_tensors(load, envelope))
     if recompute:
         from envelope.cli.recompute import require_same_record
 
@@ -71,6 +74,7 @@ def command(
 
     if as_json:
         content = {
+            "exit_status": 0,
             "verified": True,
             "key_id": verified.key.key_id,
             "envelope_id": verified.envelope_id,
@@ -91,12 +95,33 @@ def command(
     click.echo("This says who vouches for the record; `envelope check` says whether it applies.")
 
 
-def _by_tensors(path: Path, require_subject: Any) -> dict[str, Any]:
+def _require_same_content(folder: Folder, signed: Envelope) -> None:
+    """Hold envelope.json to the signed record, so that nobody reads another one beside it."""
+    try:
+        same = folder.read_envelope() == signed
+    except BadFile:
+        same = False
+    if not same:
+        raise DigestMismatch(
+            f"{folder.envelope} is not the record that {folder.attestation.name} carries",
+            next_step="restore it, or run `envelope draft` and `envelope sign` again",
+        )
+
+
+def _by_tensors(path: Path, envelope: Envelope) -> dict[str, Any]:
+    """Load a checkpoint, running nothing in it, and compare tensors and configuration."""
     from envelope.cli.identity import identify
+    from envelope.same_model import ModelIdentity, require_same_model
     from lewm.adapter import load_model
 
     state = identify(load_model(path), path)
-    subject = require_subject(
-        str(path), sha256=state.files[0].sha256, tensor_digest=state.tensor_digest
+    sha256 = state.files[0].sha256
+    at_hand = ModelIdentity(
+        name=path.name,
+        files={path.name: sha256},
+        tensor_digest=state.tensor_digest,
+        config_digest=state.config_digest,
     )
-    return {"file": str(path), "subject": subject.name, "sha256": state.files[0].sha256}
+    how = require_same_model(envelope.model_state, at_hand)
+    subject = f"{envelope.model_state.files[0].path}, by its {how}"
+    return {"file": str(path), "subject": subject, "sha256": sha256}

@@ -71,11 +71,7 @@ def build(
             f"there is no adapter {adapter!r}; there are {', '.join(sorted(ADAPTERS))}",
             next_step="name one of them with --adapter",
         )
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise EnvelopeError(
-            f"--device {device} was asked for, and torch finds no CUDA device",
-            next_step="run with --device cpu",
-        )
+    _require_device(device)
     model = ADAPTERS[adapter](path, device)
     simulator = make_world(_world_scope(model, world))
     model.require_world(simulator)
@@ -110,6 +106,21 @@ def build(
         runner=runner,
     )
     return Workbench(bench, audit.plan(bench, suites), state, scope, simulator.scope())
+
+
+def _require_device(device: str) -> None:
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+        raise EnvelopeError(
+            f"--device is {device!r}, expected cpu, cuda or cuda:NUMBER",
+            next_step="run with --device cpu",
+        )
+    found = torch.cuda.device_count()
+    if kind == "cuda" and int(number or 0) >= found:
+        raise EnvelopeError(
+            f"--device {device} was asked for, and torch finds {found} CUDA devices",
+            next_step="run with --device cpu",
+        )
 
 
 def _world_scope(model: AuditableModel, asked: str | None) -> dict[str, Any]:
