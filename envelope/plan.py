@@ -31,7 +31,8 @@ class RunAgain(Record):
     seconds: float | None
     """Sum over the suites whose cost is known; None where there is none."""
     command: str
-    """Exact command for the suites of the record; empty where there are none."""
+    """Exact command; it runs only the cells that rest on what changed. Empty where no suite of the
+    record has to run."""
 
 
 def run_again(
@@ -39,6 +40,7 @@ def run_again(
     deployment: Deployment,
     lapses: Iterable[Lapse],
     *,
+    checkpoint: str,
     relied_on: Collection[str],
     unsettled: Collection[str] = (),
 ) -> RunAgain:
@@ -50,6 +52,7 @@ def run_again(
         envelope: the record, whose timing prices the suites.
         deployment: what they have to be run for.
         lapses: the fields that are not inside.
+        checkpoint: path of the model.
         relied_on: ids of claims; a lapse that takes none of them asks for all of its suites.
         unsettled: ids of claims that are relied on and unknown, or expired.
     """
@@ -74,7 +77,7 @@ def run_again(
     return RunAgain(
         suites=costs,
         seconds=sum(known) if known else None,
-        command=_command(envelope, deployment, costs),
+        command=_command(envelope, deployment, checkpoint) if of_record & set(needed) else "",
     )
 
 
@@ -96,13 +99,7 @@ def _scale(envelope: Envelope, deployment: Deployment) -> float:
     return scale
 
 
-def _command(envelope: Envelope, deployment: Deployment, costs: list[SuiteCost]) -> str:
-    of_record = {suite.name for suite in envelope.suites}
-    suites = [cost.suite for cost in costs if cost.suite in of_record]
-    if not suites:
-        return ""
-    checkpoint = value_at(deployment.file, "model_state.checkpoint")
-    words = ["envelope", "measure", "--model", checkpoint or "CHECKPOINT"]
-    words += ["--profile", envelope.profile, "--deploy", deployment.name]
-    words += [word for suite in suites for word in ("--suite", suite)]
-    return shlex.join(words)
+def _command(envelope: Envelope, deployment: Deployment, checkpoint: str) -> str:
+    """Measure all, as declared: cells that rest on nothing that changed are kept from before."""
+    words = ["envelope", "measure", "--model", checkpoint]
+    return shlex.join([*words, "--profile", envelope.profile, "--deploy", deployment.name])

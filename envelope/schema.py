@@ -15,7 +15,7 @@ from envelope.records import Criteria, Envelope, Measurements, Record
 from envelope.verdict import Verdict
 
 VERSION = "v0.1"
-BASE = f"https://world-model-envelope.dev/schemas/{VERSION}"
+BASE = f"https://world-model-envelope.invalid/schemas/{VERSION}"
 FORMATS: dict[str, type[Record]] = {
     "criteria": Criteria,
     "deploy": DeployFile,

@@ -35,6 +35,9 @@ SUITES = ("planning", "nuisance_shift", "voe", "horizon_drift")
     help="Measure only this; the claims of the others stay unknown.",
 )
 @click.option("--criteria", type=click.Path(path_type=Path), help="Criteria file (YAML).")
+@click.option(
+    "--deploy", type=click.Path(path_type=Path), help="Plan as this deploy file declares."
+)
 @click.option("--sign-key", type=click.Path(path_type=Path), help="Private key to sign with.")
 @click.option("--passphrase-env", metavar="VARIABLE", help="Variable with the key's passphrase.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
@@ -51,6 +54,7 @@ def command(
     profile: str,
     chosen: tuple[str, ...],
     criteria: Path | None,
+    deploy: Path | None,
     sign_key: Path | None,
     passphrase_env: str | None,
     device: str,
@@ -72,11 +76,12 @@ def command(
     """
     import torch
 
-    from envelope.cli.files import Folder
+    from envelope.cli.files import Folder, read_bytes
     from envelope.cli.render import write_record_and_report
     from envelope.cli.run import run
     from envelope.cli.sign import sign
     from envelope.criteria import default_criteria, load_criteria
+    from envelope.deploy import parse_deploy
     from perturbations.profiles import find_profile
 
     if not os.environ.get("ENVELOPE_TRACEBACK"):
@@ -86,6 +91,10 @@ def command(
         from envelope.keyfiles import read_private_key
 
         read_private_key(sign_key, passphrase_env=passphrase_env)
+    declared = None
+    if deploy is not None:
+        given = parse_deploy(read_bytes(deploy, next_step="check the path"), str(deploy))
+        declared = given.file.planner_scope
     if threads is not None:
         torch.set_num_threads(threads)
     started = time.monotonic()
@@ -100,7 +109,9 @@ def command(
         seed=seed,
         device=device,
         now=datetime.now(UTC),
+        declared=declared,
     )
+    files.attestation.unlink(missing_ok=True)  # whatever was signed before, it was not this
     envelope = write_record_and_report(files, measurements, checkpoint=model)
     if sign_key is not None:
         sign(files, envelope, sign_key, passphrase_env=passphrase_env)

@@ -7,6 +7,7 @@ from envelope.cli.files import Folder, write_record
 from envelope.cli.progress import CellProgress
 from envelope.cli.source import tool
 from envelope.cli.workbench import build
+from envelope.deploy import DeployedPlanner
 from envelope.records import Criteria, Measurements, Observation, Timing
 from envelope.times import time_text
 from perturbations import audit
@@ -26,6 +27,7 @@ def run(
     seed: int,
     device: str,
     now: datetime,
+    declared: DeployedPlanner | None = None,
 ) -> Measurements:
     """Measure; every finished cell is kept in the folder as it ends."""
     with CellProgress() as progress:
@@ -40,6 +42,7 @@ def run(
             seed=seed,
             device=device,
             runner=runner,
+            declared=declared,
         )
         write_record(files.cells / "plan.json", work.plan)
         result = audit.run(work.bench, suites)

@@ -1,7 +1,7 @@
 """From a checkpoint and a few choices to a bench that the suites can measure with."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,12 +10,14 @@ import torch
 
 from envelope.cli.identity import identify
 from envelope.cli.source import MEASURING, source_digest
+from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.errors import EnvelopeError
 from envelope.records import Conventions, Criteria, ModelState, Plan, PlannerScope
 from envelope.strict import canonical
 from lewm.adapter import AuditableModel, load_model
 from lewm.cases import sample_cases
 from lewm.collect import NoisyExpert, walk
+from lewm.config import PlanConfig
 from lewm.planner import CEM
 from lewm.worlds import make_world
 from perturbations import audit
@@ -30,6 +32,17 @@ GOAL_OFFSET_ENV_STEPS = 25
 BUDGET_ENV_STEPS = 50
 ADAPTERS = {"lewm": load_model}
 _MAX_SEED = 2**31
+_DECLARABLE = (
+    "algorithm",
+    "num_samples",
+    "iterations",
+    "elites",
+    "horizon",
+    "block_size",
+    "execute_blocks",
+    "cost",
+)
+"""What a deploy file may ask of the planner."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +67,11 @@ def build(
     seed: int,
     device: str,
     runner: Runner,
+    declared: DeployedPlanner | None = None,
 ) -> Workbench:
     """Load a checkpoint and lay out everything that measuring it needs.
+
+    The planner is the checkpoint's own, with what `declared` says instead.
 
     Raises:
         EnvelopeError: no such adapter or device, or the checkpoint does not fit the world.
@@ -76,16 +92,18 @@ def build(
     simulator = make_world(_world_scope(model, world))
     model.require_world(simulator)
     # The planner takes the adapter's models only; the suites hand it nothing else.
-    planner = cast(Planner, CEM(model.plan_config))
+    config = _plan_config(model, declared or DeployedPlanner())
+    planner = cast(Planner, CEM(config))
     state = identify(model, path, adapter=adapter)
-    scope = _planner_scope(model, simulator, device)
+    scope = _planner_scope(model, config, simulator, device, declared or DeployedPlanner())
+    offset = scope.conventions.goal_offset_env_steps
     length = profile.model_steps_per_episode * model.block_size
     bench = Bench(
         model=model,
         twin=model.untrained_twin(derive_seed(seed, "twin")),
         world=simulator,
         planner=planner,
-        cases=_cases(simulator, profile.num_cases, GOAL_OFFSET_ENV_STEPS, seed),
+        cases=_cases(simulator, profile.num_cases, offset, seed),
         calibration=_episodes(simulator, profile.num_calibration_episodes, length, seed, "set"),
         scoring=_episodes(simulator, profile.num_scoring_episodes, length, seed, "score"),
         criteria=criteria,
@@ -98,10 +116,10 @@ def build(
             "evaluator": source_digest(MEASURING),
             "machine": _digest([torch.__version__, np.__version__, torch.get_num_threads()]),
         },
-        budget_env_steps=BUDGET_ENV_STEPS,
+        budget_env_steps=scope.conventions.budget_env_steps,
         offset_cases={
-            offset: _cases(simulator, profile.num_cases, offset, seed)
-            for offset in profile.goal_offsets_env_steps
+            other: _cases(simulator, profile.num_cases, other, seed)
+            for other in profile.goal_offsets_env_steps
         },
         runner=runner,
     )
@@ -135,8 +153,29 @@ def _world_scope(model: AuditableModel, asked: str | None) -> dict[str, Any]:
     return {"world": asked, "size_px": model.config.image_size, "factors": {}}
 
 
-def _planner_scope(model: AuditableModel, world: Any, device: str) -> PlannerScope:
-    config = model.plan_config
+def _plan_config(model: AuditableModel, declared: DeployedPlanner) -> PlanConfig:
+    changes = {
+        name: getattr(declared, name) for name in _DECLARABLE if getattr(declared, name) is not None
+    }
+    if declared.history not in (None, model.history):
+        raise EnvelopeError(
+            f"the deploy file declares history {declared.history}, the predictor of {model.name} "
+            f"was trained with {model.history}",
+            next_step=f"declare history {model.history}",
+        )
+    try:
+        return replace(model.plan_config, **changes)
+    except ValueError as error:
+        raise EnvelopeError(
+            f"nothing can plan as the deploy file declares: {error}",
+            next_step="correct planner_scope in the deploy file",
+        ) from None
+
+
+def _planner_scope(
+    model: AuditableModel, config: PlanConfig, world: Any, device: str, declared: DeployedPlanner
+) -> PlannerScope:
+    conventions = declared.conventions or DeployedConventions()
     return PlannerScope(
         algorithm=config.algorithm,
         num_samples=config.num_samples,
@@ -151,8 +190,8 @@ def _planner_scope(model: AuditableModel, world: Any, device: str) -> PlannerSco
             action_scale="zscore",
             batchnorm="eval",
             success_rule=world.success_rule,
-            goal_offset_env_steps=GOAL_OFFSET_ENV_STEPS,
-            budget_env_steps=BUDGET_ENV_STEPS,
+            goal_offset_env_steps=conventions.goal_offset_env_steps or GOAL_OFFSET_ENV_STEPS,
+            budget_env_steps=conventions.budget_env_steps or BUDGET_ENV_STEPS,
             solver_batch="any",
             dtype="float32",
             device=device,

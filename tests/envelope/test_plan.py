@@ -1,9 +1,11 @@
 """What to run again, and what it costs."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.envelope.builders import example_envelope
-from tests.envelope.judging import checked, template_data
+from tests.envelope.judging import checked, identity, template_data
 
 
 def plan(relies_on=("planning.success", "monitor.surprise.teleport"), **planner):
@@ -79,10 +81,10 @@ def test_a_lapse_of_nothing_relied_on_asks_for_all_of_its_suites():
 
 def test_the_command_survives_a_checkpoint_with_a_space():
     data = {**template_data(), "relies_on": ["planning.success"]}
-    data["model_state"]["checkpoint"] = "my model.pt"
     data["planner_scope"]["elites"] = 10
+    model = replace(identity(example_envelope()), name="my model.pt")
 
-    assert "--model 'my model.pt'" in checked(data).run_again.command
+    assert "--model 'my model.pt'" in checked(data, model=model).run_again.command
 
 
 def test_a_suite_without_a_time_is_listed_without_a_cost():
