@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from envelope.errors import EnvelopeError
 from envelope.records import Criteria, Scalar
 from perturbations.cells import CellKey, Runner
+from perturbations.driven import drive
 from perturbations.episodes import Cases, Episodes
+from perturbations.monitors import all_scores
 from perturbations.profiles import Profile
 from perturbations.seeding import derive_seed
 
@@ -38,8 +40,9 @@ class Bench:
     planner: "Planner"
     cases: Cases
     calibration: Episodes
+    """Recorded episodes that lend their places to those that thresholds are set on."""
     scoring: Episodes
-    """Lawful episodes that the thresholds have not seen."""
+    """The same for those that everything else is measured on; none is shared."""
     criteria: Criteria
     profile: Profile
     seed: int
@@ -85,6 +88,16 @@ class Bench:
         return self.scoring.num_env_steps // self.block_size
 
     @cached_property
+    def lawful_calibration(self) -> Episodes:
+        """Calibration episodes as the planner drives them."""
+        return drive(self, self.calibration, "calibration")
+
+    @cached_property
+    def lawful_scoring(self) -> Episodes:
+        """Scoring episodes as the planner drives them."""
+        return drive(self, self.scoring, "scoring")
+
+    @cached_property
     def scoring_latents(self) -> "Tensor":
         """Latents of the scoring episodes as the clean world shows them, (E, B+1, D)."""
         from perturbations import latents
@@ -92,8 +105,15 @@ class Bench:
         return latents.encode(
             self.model,
             latents.clean(self.world),
-            self.scoring.block_states(self.block_size),
+            self.lawful_scoring.block_states(self.block_size),
             self.episode_seeds(len(self.scoring)),
+        )
+
+    @cached_property
+    def scoring_scores(self) -> dict[str, NDArray[np.float64]]:
+        """Scores (E, B) of every monitor on the scoring episodes in the clean world."""
+        return all_scores(
+            self.model, self.scoring_latents, self.lawful_scoring.blocks(self.block_size)
         )
 
     @cached_property
@@ -117,7 +137,7 @@ class Bench:
         *,
         cases: str,
         streams: tuple[int, ...] = (),
-        rests_on: tuple[str, ...] = ("model", "world"),
+        rests_on: tuple[str, ...] = ("model", "world", "planner"),
     ) -> CellKey:
         """Address of a cell; `rests_on` names the digests that its rows depend on."""
         left_out = set(_NEEDED_DIGESTS) - {*rests_on, "evaluator"}

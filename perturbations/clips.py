@@ -4,16 +4,18 @@ Shapes in this module:
     E  clips     T  env steps     B  model steps     K  env steps per block
     S  state width     A  action width     C  candidates for the critical frame, R starts
 
-Each recorded episode gives one clip: the first of its candidates, in random order, in which the
+Each scoring episode gives one clip: the first of its candidates, in random order, in which the
 event is possible and makes a difference. Episodes without one are dropped and counted.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbations.driven import replayed
 from perturbations.motion import Lawful
 from perturbations.nuisance import FrameSeeds
 from perturbations.seeding import derive_seed
@@ -64,6 +66,13 @@ class Clips:
             return world.render(self.lawful[rows, time])
         return self.violation.paint(world, self.shown[rows, time], self.magnitude, seeds, since)
 
+    def after_the_event(self) -> Iterator[tuple[NDArray[np.int64], int]]:
+        """Kept clips and times after their critical frame: all pairs, grouped by critical frame."""
+        for critical in np.unique(self.critical[self.kept]):
+            rows = np.flatnonzero(self.kept & (self.critical == critical))
+            for time in range(int(critical) + 1, self.num_frames):
+                yield rows, time
+
     def oracle(self, world: "World") -> NDArray[np.bool_]:
         """Whether one who knows the true state and the laws can tell each twin is unlawful, (E,).
 
@@ -86,12 +95,10 @@ class Clips:
 
     def _differs_in_a_frame(self, world: "World") -> NDArray[np.bool_]:
         differs = np.zeros(len(self.shown), dtype=bool)
-        for critical in np.unique(self.critical[self.kept]):
-            rows = np.flatnonzero(self.kept & (self.critical == critical))
-            for time in range(int(critical) + 1, self.num_frames):
-                unlawful = self.unlawful_frames(world, time, rows)
-                other = unlawful != world.render(self.lawful[rows, time])
-                differs[rows] |= other.reshape(len(rows), -1).any(axis=1)
+        for rows, time in self.after_the_event():
+            unlawful = self.unlawful_frames(world, time, rows)
+            other = unlawful != world.render(self.lawful[rows, time])
+            differs[rows] |= other.reshape(len(rows), -1).any(axis=1)
         return differs
 
 
@@ -133,7 +140,7 @@ def make_clips(bench: "Bench", violation: Violation, magnitude: float) -> Clips:
 
 def least_motion(bench: "Bench") -> float:
     """How far shown and lawful states must part for a clip to count, in the world's units."""
-    states = bench.scoring.block_states(bench.block_size)
+    states = bench.lawful_scoring.block_states(bench.block_size)
     flat_from = states[:, :-1].reshape(-1, states.shape[-1])
     flat_to = states[:, 1:].reshape(-1, states.shape[-1])
     return _LEAST_MOTION * float(np.median(bench.world.distance(flat_from, flat_to)))
@@ -143,18 +150,14 @@ def _sources(
     bench: "Bench", violation: Violation, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Lawful states (E*R, T+1, S), actions (E*R, T, A), and the episode each comes from."""
-    episodes, num = bench.scoring, len(bench.scoring)
+    episodes, num = bench.lawful_scoring, len(bench.scoring)
     repeats = _STARTS_NEAR_WALLS if violation.seeks_walls else 1
     source = np.tile(np.arange(num), repeats)
     actions = episodes.actions[source].astype(np.float64)
     start = episodes.states[source, 0]
     if violation.seeks_walls:
         start = bench.world.sample_states(rng, len(source))
-    states = np.empty((len(source), actions.shape[1] + 1, start.shape[1]))
-    states[:, 0] = start
-    for time in range(actions.shape[1]):
-        states[:, time + 1] = bench.world.step(states[:, time], actions[:, time])
-    return states, actions, source
+    return replayed(bench, start, actions), actions, source
 
 
 def _criticals(bench: "Bench") -> NDArray[np.int64]:

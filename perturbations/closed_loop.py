@@ -119,9 +119,7 @@ def _act(bench: "Bench", loop: Loop, eyes: _Eyes) -> _Trail:
             break
         num_steps = min(per_plan, budget - begin)
         chosen = choose(open_cases, states[open_cases, begin], begin, num_steps)
-        if not np.isfinite(chosen).all():
-            bad = int(open_cases[~np.isfinite(chosen).all(axis=(1, 2))][0])
-            raise ValueError(f"the plan of case {bad} at env step {begin} is not finite")
+        chosen = executed(bench, chosen)
         for step in range(num_steps):
             now = begin + step
             after = world.step(states[open_cases, now], chosen[:, step])
@@ -131,6 +129,28 @@ def _act(bench: "Bench", loop: Loop, eyes: _Eyes) -> _Trail:
             success[open_cases[solved]] = True
         actions[open_cases, begin : begin + num_steps] = chosen[:, :num_steps]
     return _Trail(states, actions, success, env_steps)
+
+
+def executed(bench: "Bench", actions: "Actions") -> "Actions":
+    """Actions as the world carries them out: cut to its `action_range`, where it has one.
+
+    Raises:
+        ValueError: an action is not a finite number.
+    """
+    if not np.isfinite(actions).all():
+        bad = int(np.flatnonzero(~np.isfinite(actions).all(axis=(1, 2)))[0])
+        raise ValueError(f"plan {bad} of {len(actions)} holds a number that is not finite")
+    limits = getattr(bench.world, "action_range", None)
+    return actions if limits is None else np.clip(actions, *limits)
+
+
+def plan_by_sight(bench: "Bench", states: "States", goals: "States", purpose: str) -> "Actions":
+    """Actions (N, env steps of a plan, A) that the model plans on clean frames, as executed."""
+    seeds = [derive_seed(bench.seed, purpose, index) for index in range(len(states))]
+    render = bench.world.render
+    return executed(
+        bench, bench.planner.plan(bench.model, render(states), render(goals), seeds).actions
+    )
 
 
 Choose = Callable[[NDArray[np.int64], "States", int, int], "Actions"]

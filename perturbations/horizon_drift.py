@@ -23,12 +23,12 @@ class HorizonDrift(Suite):
     becomes a confident plan for a world that is not there.
 
     Observes: `drift_ratio`, the squared error of a rollout over that of assuming that nothing
-    moves, both summed over all windows of lawful held-out episodes: 0 is perfect, at 1 the model
-    adds nothing. `success_by_offset`, closed-loop success by how many env steps separate start
-    and goal, with a budget in proportion.
+    moves, both summed over all windows of lawful episodes that the planner drove: 0 is perfect,
+    at 1 the model adds nothing. `success_by_offset`, closed-loop success by how many env steps
+    separate start and goal, with a budget in proportion.
 
-    Blind to: differences that the encoder discards, and actions unlike those in the episodes,
-    such as the ones that a planner seeks out.
+    Blind to: differences that the encoder discards, and actions unlike those that the planner
+    carries out, such as the many it only imagines.
     """
 
     name = NAME
@@ -61,7 +61,7 @@ def _drift_rows(bench: "Bench") -> dict[str, list[Any]]:
     from perturbations import latents
 
     z = bench.scoring_latents  # (E, B+1, D)
-    blocks = bench.scoring.blocks(bench.block_size)
+    blocks = bench.lawful_scoring.blocks(bench.block_size)
     num, steps = blocks.shape[:2]
     error, still = np.zeros((2, num, steps))
     for begin in range(steps):
@@ -95,7 +95,6 @@ def _offset_cell(bench: "Bench", offset: int) -> Cell:
         {"goal_offset_env_steps": offset, "budget_env_steps": loop.budget_env_steps},
         cases=cases.digest,
         streams=tuple(range(bench.profile.num_streams)),
-        rests_on=("model", "world", "planner"),
     )
     return bench.runner.run(key, partial(loop.run, bench))
 

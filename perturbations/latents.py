@@ -5,7 +5,7 @@ Shapes in this module:
     K  env steps per block     A  action width     S  state width     N  frames
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,6 +60,23 @@ def encode_frames(model: "WorldModel", frames: "Frames") -> Tensor:
     """Latents (N, D) of frames (N, H, W, 3)."""
     with torch.no_grad():
         return model.encode(frames).clone()  # leaves inference mode, so that it can be assembled
+
+
+def encode_parts(model: "WorldModel", parts: Iterable["Frames"]) -> Iterator[Tensor]:
+    """Latents of each part, with few large calls of the model instead of many small ones."""
+    waiting: list[Frames] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= _FRAMES_AT_ONCE:
+            yield from _encode_waiting(model, waiting)
+            waiting = []
+    yield from _encode_waiting(model, waiting)
+
+
+def _encode_waiting(model: "WorldModel", parts: list["Frames"]) -> Iterator[Tensor]:
+    if parts:
+        z = encode_frames(model, np.concatenate(parts))
+        yield from torch.split(z, [len(part) for part in parts])
 
 
 def squared_error(one: Tensor, other: Tensor) -> NDArray[np.float64]:

@@ -79,11 +79,11 @@ def episode_columns(scores: Mapping[str, NDArray[np.float64]]) -> dict[str, list
 
 def calibration_cell(bench: "Bench") -> Cell:
     """Scores of the calibration episodes."""
-    episodes = bench.calibration
 
     def rows() -> dict[str, list[float]]:
         from perturbations import latents
 
+        episodes = bench.lawful_calibration
         z = latents.encode(
             bench.model,
             latents.clean(bench.world),
@@ -97,7 +97,7 @@ def calibration_cell(bench: "Bench") -> Cell:
         SUITE,
         "model",
         {"episodes": "calibration", "model_steps": bench.model_steps_per_episode},
-        cases=episodes.digest,
+        cases=bench.calibration.digest,
     )
     return bench.runner.run(key, rows)
 

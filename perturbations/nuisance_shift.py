@@ -81,9 +81,11 @@ class NuisanceShift(Suite):
 
 
 def _open_cell(bench: "Bench", shift: "Shift") -> Cell:
-    episodes = bench.scoring.first(bench.profile.num_nuisance_episodes)
-    key = bench.key(NAME, "model", {**shift.condition(), "loop": "open"}, cases=episodes.digest)
-    return bench.runner.run(key, partial(_open_rows, bench, shift, len(episodes)))
+    num = min(bench.profile.num_nuisance_episodes, len(bench.scoring))
+    key = bench.key(
+        NAME, "model", {**shift.condition(), "loop": "open"}, cases=bench.scoring.first(num).digest
+    )
+    return bench.runner.run(key, partial(_open_rows, bench, shift, num))
 
 
 def _open_rows(bench: "Bench", shift: "Shift", num: int) -> dict[str, list[Any]]:
@@ -96,7 +98,7 @@ def _open_rows(bench: "Bench", shift: "Shift", num: int) -> dict[str, list[Any]]
             bench.world, states, strength=shift.strength, direction=shift.direction, seeds=seeds
         )
 
-    episodes = bench.scoring.first(num)
+    episodes = bench.lawful_scoring.first(num)
     z_clean = bench.scoring_latents[:num]
     z = latents.encode(
         bench.model, draw, episodes.block_states(bench.block_size), bench.episode_seeds(num)
@@ -133,7 +135,6 @@ def _closed_cell(bench: "Bench", shift: "Shift", frames: "ShiftedFrames") -> Cel
         },
         cases=bench.cases.digest,
         streams=tuple(range(bench.profile.num_streams)),
-        rests_on=("model", "world", "planner"),
     )
     return bench.runner.run(key, partial(loop.run, bench))
 

@@ -83,7 +83,6 @@ def clean_cells(bench: "Bench") -> list[Cell]:
             {"stream": stream, **_about_cases(bench)},
             cases=bench.cases.digest,
             streams=(stream,),
-            rests_on=("model", "world", "planner"),
         )
         found.append(bench.runner.run(key, partial(loop.run, bench)))
     return found
@@ -138,7 +137,7 @@ def _reference_cell(bench: "Bench", arm: "Arm") -> Cell:
         {"streams": ONE_PER_CASE, **_about_cases(bench)},
         cases=bench.cases.digest,
         streams=tuple(range(bench.profile.num_streams)),
-        rests_on=("world",) if arm == "random" else ("model", "world", "planner"),
+        rests_on=("world", "planner") if arm == "random" else ("model", "world", "planner"),
     )
     return bench.runner.run(key, partial(loop.run, bench))
 

@@ -29,8 +29,9 @@ class World(Protocol):
     """A simulator as pure functions of its state.
 
     A world may also have `factors`, its factors of variation by dotted name with their current
-    values (appearance factors can be given to `render`), `size_px`, the width of its frames, and
-    `position_columns`, the columns of a state that hold the place of what moves (default 0, 1).
+    values (appearance factors can be given to `render`), `size_px`, the width of its frames,
+    `position_columns`, the columns of a state that hold the place of what moves (default 0, 1),
+    and `action_range`, lowest and highest action that is carried out as given.
     """
 
     name: str

@@ -64,10 +64,8 @@ class ViolationOfExpectation(Suite):
 
 def _lawful_cell(bench: "Bench") -> Cell:
     def lawful_rows() -> dict[str, list[Any]]:
-        scores = all_scores(
-            bench.model, bench.scoring_latents, bench.scoring.blocks(bench.block_size)
-        )
-        return {"episode": list(range(len(bench.scoring))), **episode_columns(scores)}
+        columns = episode_columns(bench.scoring_scores)
+        return {"episode": list(range(len(bench.scoring))), **columns}
 
     key = bench.key(NAME, "model", {"violation": "none"}, cases=bench.scoring.digest)
     return bench.runner.run(key, lawful_rows)
@@ -128,15 +126,14 @@ def _clip_scores(
 
     if clips.violation.seeks_walls:
         z = latents.encode(bench.model, latents.clean(bench.world), clips.lawful, clips.seeds)
+        lawful = all_scores(bench.model, z, clips.actions)
     else:
-        z = bench.scoring_latents
-    lawful = all_scores(bench.model, z, clips.actions)
-    z = z.clone()
-    for critical in np.unique(clips.critical[clips.kept]):
-        group = np.flatnonzero(clips.kept & (clips.critical == critical))
-        for time in range(int(critical) + 1, clips.num_frames):
-            frames = clips.unlawful_frames(bench.world, time, group)
-            z[group, time] = latents.encode_frames(bench.model, frames)
+        z, lawful = bench.scoring_latents.clone(), bench.scoring_scores
+    views = list(clips.after_the_event())
+    frames = (clips.unlawful_frames(bench.world, time, rows) for rows, time in views)
+    seen = latents.encode_parts(bench.model, frames)
+    for (rows_seen, time), found in zip(views, seen, strict=True):
+        z[rows_seen, time] = found
     unlawful = all_scores(bench.model, z, clips.actions)
     return {name: (lawful[name], unlawful[name]) for name in lawful}
 

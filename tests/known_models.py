@@ -149,7 +149,7 @@ class Drifting(Oracle):
     bias = 4.0
 
     def after(self, places, block):
-        return super().after(places, block) + [self.bias, 0.0]
+        return super().after(places, block) + np.array([self.bias, 0.0])
 
 
 class ColourBlind(Oracle):
