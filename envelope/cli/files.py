@@ -75,8 +75,17 @@ def read_record(path: Path, model: type[R], *, max_bytes: int = MAX_JSON_BYTES) 
 
 def write_record(path: Path, record: Record) -> None:
     """One record as JSON with sorted keys, whole or not at all."""
+    write_whole(path, _record_bytes(record))
+
+
+def as_stored(record: R) -> R:
+    """The record as a reader of its file has it: equal, with the keys of every mapping sorted."""
+    return type(record).model_validate_json(_record_bytes(record))
+
+
+def _record_bytes(record: Record) -> bytes:
     content = record.model_dump(mode="json")
-    write_whole(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from envelope.cli.files import Folder, write_record, write_whole
+from envelope.cli.files import Folder, as_stored, write_record, write_whole
 from envelope.deploy import parse_deploy
 from envelope.deploy_template import deploy_template
 from envelope.draft import draft
@@ -30,7 +30,8 @@ def write_record_and_report(
             present template says.
         criteria: judge by these instead of those of the plan.
     """
-    envelope = draft(measurements, criteria)
+    measurements = as_stored(measurements)  # what is drafted and drawn again has the same bytes
+    envelope = as_stored(draft(measurements, criteria and as_stored(criteria)))
     page = render(envelope, measurements)
     template = deploy_template(
         envelope,
