@@ -8,6 +8,8 @@ from lewm import cases as case_files
 from lewm.adapter import AuditableModel, load_model
 from lewm.checkpoint import load_checkpoint
 from lewm.closed_loop import model_actor, run_cases
+from lewm.collect import walk
+from lewm.policies import NoisyExpert
 from lewm.pretrained import bundled
 from lewm.pretrained.recipe import FOLDER, PLAN, world
 
@@ -34,7 +36,8 @@ def distance_rank_correlation(model: AuditableModel) -> float:
 
 def test_the_folded_model_looks_healthy_in_training(folded):
     last = load_checkpoint(FOLDED).training["losses"][-1]
-    z = latents(folded, world().sample_states(np.random.default_rng(1), 200))
+    states, _ = walk(world(), NoisyExpert(), episodes=range(80), length_env_steps=60, seed=7)
+    z = latents(folded, states[:, ::20].reshape(-1, 2))
     spectrum = torch.linalg.eigvalsh(torch.cov(z.T))
     share = spectrum / spectrum.sum()
     effective_rank = torch.exp(-(share * share.log()).sum())
