@@ -3,7 +3,12 @@
 A released schema is never changed: a format that changes gets a new version and a new folder.
 """
 
+import ast
+import inspect
 import json
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +40,16 @@ class _Draft2020(GenerateJsonSchema):
 
 
 def schema_of(name: str, *, mode: JsonSchemaMode = "validation") -> dict[str, Any]:
-    """The schema of one format, by its name in `FORMATS`."""
+    """The schema of one format, by its name in `FORMATS`.
+
+    The line under a field is its description. It is read here and not by pydantic's own option,
+    which parses the source of every record at every import.
+    """
     made = FORMATS[name].model_json_schema(schema_generator=_Draft2020, mode=mode)
+    records = {record.__name__: record for record in _all_records(Record)}
+    for title, part in [(FORMATS[name].__name__, made), *made.get("$defs", {}).items()]:
+        for field, text in _field_docs(records[title]).items() if title in records else ():
+            part["properties"][field]["description"] = text
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{BASE}/{name}.schema.json",
@@ -56,6 +69,27 @@ def write_schemas(folder: Path = FOLDER) -> list[Path]:
     for name, path in zip(FORMATS, paths, strict=True):
         path.write_text(schema_text(name), encoding="utf-8")
     return paths
+
+
+def _all_records(record: type[Record]) -> Iterator[type[Record]]:
+    for child in record.__subclasses__():
+        yield child
+        yield from _all_records(child)
+
+
+def _field_docs(record: type[Record]) -> dict[str, str]:
+    """The string under each field, as the source has it, own fields and inherited ones."""
+    found: dict[str, str] = {}
+    for part in reversed(record.__mro__):
+        if not issubclass(part, Record) or part is Record:
+            continue
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        assert isinstance(body, ast.ClassDef)
+        for field, below in pairwise(body.body):
+            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+                name, text = ast.unparse(field.target), ast.literal_eval(below.value)
+                found[name] = inspect.cleandoc(text)
+    return found
 
 
 def _without_discriminator(node: Any) -> Any:

@@ -11,6 +11,9 @@ import click
 
 from envelope.errors import EnvelopeError
 
+# Installed packages may hook themselves into validation; none has a say in a verdict.
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+
 COMMANDS = {
     "keygen": "Make a key pair to sign with.",
     "trust": "Say whose signatures count here.",

@@ -111,7 +111,6 @@ def command(
         now=datetime.now(UTC),
         declared=declared,
     )
-    files.attestation.unlink(missing_ok=True)  # whatever was signed before, it was not this
     envelope = write_record_and_report(files, measurements, checkpoint=model)
     if sign_key is not None:
         sign(files, envelope, sign_key, passphrase_env=passphrase_env)
