@@ -3,8 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := torch==2.13.0
 INPUTS := pyproject.toml .ci/constraints.txt
-# A plain path entry; setuptools' other way costs every start of the interpreter 10 ms.
-EDITABLE := --config-settings editable_mode=compat -e
 
 .PHONY: demo test check fix golden pretrained clean
 
@@ -45,9 +43,9 @@ clean:
 	@touch $@
 
 .venv/.measure: .venv/.torch $(INPUTS)
-	$(BIN)/pip install --quiet -c .ci/constraints.txt $(EDITABLE) '.[measure]'
+	$(BIN)/pip install --quiet -c .ci/constraints.txt -e '.[measure]'
 	@touch $@
 
 .venv/.dev: .venv/.torch $(INPUTS)
-	$(BIN)/pip install --quiet -c .ci/constraints.txt $(EDITABLE) '.[dev]'
+	$(BIN)/pip install --quiet -c .ci/constraints.txt -e '.[dev]'
 	@touch $@ .venv/.measure
