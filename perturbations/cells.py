@@ -126,6 +126,7 @@ class Runner:
         self.reused_cells = 0
         self.run_cells = 0
         self._ended: dict[str, Cell] = {}
+        self._inside_seconds = 0.0
 
     def run(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Cell:
         """Rows of one cell: read back, or made by `fn`.
@@ -140,9 +141,7 @@ class Runner:
             cell, seconds = found
             self.reused_cells += 1
         else:
-            started = time.perf_counter()
-            cell = self._attempt(key, fn)
-            seconds = time.perf_counter() - started
+            cell, seconds = self._timed(key, fn)
             self.run_cells += 1
             if self.store and cell.status == "done":
                 self.store.save(cell, seconds)
@@ -151,6 +150,19 @@ class Runner:
         if self.progress:
             self.progress(Progress(cell, seconds, reused=found is not None))
         return cell
+
+    def _timed(
+        self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]
+    ) -> tuple[Cell, float]:
+        """The cell, and the seconds it took less those of cells that it ran itself."""
+        around, self._inside_seconds = self._inside_seconds, 0.0
+        started = time.perf_counter()
+        try:
+            cell = self._attempt(key, fn)
+        finally:
+            taken = time.perf_counter() - started
+            own, self._inside_seconds = taken - self._inside_seconds, around + taken
+        return cell, own
 
     def _attempt(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Cell:
         try:

@@ -82,9 +82,8 @@ class NuisanceShift(Suite):
 
 def _open_cell(bench: "Bench", shift: "Shift") -> Cell:
     num = min(bench.profile.num_nuisance_episodes, len(bench.scoring))
-    key = bench.key(
-        NAME, "model", {**shift.condition(), "loop": "open"}, cases=bench.scoring.first(num).digest
-    )
+    condition: dict[str, Scalar] = {**shift.condition(), "loop": "open", "num_episodes": num}
+    key = bench.key(NAME, "model", condition, cases=bench.scoring.digest)
     return bench.runner.run(key, partial(_open_rows, bench, shift, num))
 
 
