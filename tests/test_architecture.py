@@ -38,9 +38,7 @@ def test_lewm_imports_nothing_of_ours(path):
     assert tops(imports_of(path)) & OURS <= {"lewm"}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in sources("envelope") if "cli" not in p.parts], ids=str
-)
+@pytest.mark.parametrize("path", [p for p in sources("envelope") if "cli" not in p.parts], ids=str)
 def test_envelope_imports_nothing_of_ours_and_nothing_heavy(path):
     found = tops(imports_of(path))
     assert found & OURS <= {"envelope"}

@@ -47,7 +47,8 @@ def main() -> None:
     for name, taken in times.items():
         middle = statistics.median(taken)
         print(
-            f"{name:48s} {middle:6.3f} s  [{min(taken):.3f}, {max(taken):.3f}]  x{ours / middle:.2f}"
+            f"{name:48s} {middle:6.3f} s  [{min(taken):.3f}, {max(taken):.3f}]  "
+            f"x{ours / middle:.2f}"
         )
     named = yaml.safe_load(options.deploy.read_text())["model_state"]["checkpoint"]
     for folder in (options.deploy.parent, options.deploy.parent.parent):

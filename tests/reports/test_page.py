@@ -151,7 +151,7 @@ def test_every_chart_has_a_title_and_a_description(page):
 def test_the_first_screen_names_blind_spots_triggers_and_what_is_not_said(page):
     first = page.text.partition("The conditions this record speaks about")[0]
 
-    assert "blind to: frozen camera, background.color, distractor" in first
+    assert "blind to: background.color, distractor, frozen camera" in first
     assert "unsettled: action swap, through wall" in first
     assert "planner scope: algorithm, num_samples, iterations, elites, horizon, block_size" in first
     assert "after 5 April 2026, 10:00 UTC" in first
