@@ -71,9 +71,8 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo("lewm: stopped", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(2)
+    except SystemExit as ended:  # click ends with 1 when whoever reads the output went away
+        sys.exit(2 if ended.code == 1 else ended.code)
     except Exception as error:
         if os.environ.get("LEWM_TRACEBACK"):
             raise

@@ -90,9 +90,8 @@ def main() -> NoReturn:
             "envelope: stopped; finished cells are kept, run the same command to go on", err=True
         )
         sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(2)
+    except SystemExit as ended:  # click ends with 1 when whoever reads the output went away
+        sys.exit(2 if ended.code == 1 else ended.code)
     except Exception as error:
         if os.environ.get("ENVELOPE_TRACEBACK"):
             raise

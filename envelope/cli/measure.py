@@ -86,7 +86,7 @@ def command(
 
     if not os.environ.get("ENVELOPE_TRACEBACK"):
         logging.getLogger("perturbations").setLevel(logging.ERROR)  # a crash is told in one line
-    files = Folder(out or model.with_suffix(".envelope"))
+    files = Folder(out or model.parent / f"{model.stem}.envelope")
     if sign_key is not None:
         from envelope.keyfiles import read_private_key
 

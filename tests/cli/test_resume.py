@@ -1,0 +1,93 @@
+"""A `measure` that is killed goes on where it stopped, and says the same in the end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from envelope.cli.files import Folder
+from tests.cli import interrupted
+from tests.cli.commands import ROOT
+from tests.cli.making import awake_checkpoint, loose_criteria
+
+GIVE_UP_SECONDS = 60
+
+
+def finished_cells(folder: Folder) -> dict[str, bytes]:
+    """Their files, by id."""
+    found = {path.stem: path.read_bytes() for path in folder.cells.glob("*.json")}
+    return {name: data for name, data in found.items() if name != "plan"}
+
+
+def kill_after(folder: Folder, num_cells: int) -> None:
+    """Measure in another process, and kill it without warning once so many cells are finished."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.cli.interrupted", "ckpt.pt", folder.path, "criteria.yaml"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    started = time.monotonic()
+    while len(list(folder.cells.glob("*.json"))) < num_cells:
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < started + GIVE_UP_SECONDS
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def measure(folder: Folder) -> None:
+    interrupted.measure(Path("ckpt.pt"), folder, Path("criteria.yaml"))
+
+
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    awake_checkpoint(Path("ckpt.pt"))
+    loose_criteria(Path("criteria.yaml"))
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # cells of another number of threads are other cells
+    yield
+    torch.set_num_threads(num_threads)
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_a_run_that_was_killed_goes_on_and_says_the_same_as_one_that_was_not():
+    whole, killed = Folder(Path("whole.envelope")), Folder(Path("killed.envelope"))
+    measure(whole)
+
+    kill_after(killed, 5)
+    assert [path.name for path in killed.path.iterdir()] == [".cells"]
+    kept = finished_cells(killed)
+    measure(killed)
+
+    expected, found = whole.read_measurements(), killed.read_measurements()
+    recorded = {cell.id for cell in found.cells}
+    assert found.timing.reused_cells >= len(recorded & kept.keys()) > 0
+    assert 0 < found.timing.run_cells < expected.timing.run_cells
+    assert kept.items() <= finished_cells(killed).items()  # with the seconds they first took
+    assert found.model_copy(update={"timing": expected.timing}) == expected
+    once, again = whole.read_envelope(), killed.read_envelope()
+    assert again.claims == once.claims
+    assert again.measurements_digest == once.measurements_digest
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_a_damaged_cell_runs_again():
+    folder = Folder(Path("ckpt.envelope"))
+    measure(folder)
+    before = folder.read_measurements()
+    first, second = (folder.cells / f"{cell.id}.json" for cell in before.cells[-2:])
+    first.write_bytes(first.read_bytes()[:-20])
+    second.write_text("{}")
+    (folder.cells / "left.part").write_text("half a cell")
+
+    measure(folder)
+
+    after = folder.read_measurements()
+    assert after.timing.run_cells == 2
+    assert after.model_copy(update={"timing": before.timing}) == before
