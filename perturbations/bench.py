@@ -190,6 +190,12 @@ class Bench:
                 "a false-alarm rate per episode holds for one length",
                 next_step="record both with the same length",
             )
+        if self.budget_env_steps < self.block_size:
+            raise EnvelopeError(
+                f"a budget of {self.budget_env_steps} env steps is less than one block of "
+                f"{self.block_size}",
+                next_step="allow at least one block",
+            )
         if self.budget_env_steps > lengths[0]:
             raise EnvelopeError(
                 f"a closed-loop episode has up to {self.budget_env_steps} env steps, a calibration "

@@ -56,6 +56,24 @@ def encode(
     return torch.cat(parts).reshape(num, length, -1)
 
 
+def check_steady(model: "WorldModel", frames: "Frames") -> None:
+    """Refuse a model whose latents depend on chance or on the rest of the batch.
+
+    Raises:
+        RuntimeError: encoding twice differs in any bit, or one frame alone differs from the same
+            frame among others by more than rounding.
+    """
+    once, again = encode_frames(model, frames), encode_frames(model, frames)
+    if not torch.equal(once, again) and not torch.isnan(once).any():
+        raise RuntimeError("encoding the same frames twice differs: is dropout left on?")
+    alone = encode_frames(model, frames[:1])
+    if not torch.allclose(alone, once[:1], rtol=1e-3, atol=1e-4, equal_nan=True):
+        raise RuntimeError(
+            "a frame encoded alone differs from the same frame in a batch: is BatchNorm in "
+            "training mode?"
+        )
+
+
 def encode_frames(model: "WorldModel", frames: "Frames") -> Tensor:
     """Latents (N, D) of frames (N, H, W, 3)."""
     with torch.no_grad():

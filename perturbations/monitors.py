@@ -84,6 +84,7 @@ def calibration_cell(bench: "Bench") -> Cell:
         from perturbations import latents
 
         episodes = bench.lawful_calibration
+        latents.check_steady(bench.model, bench.world.render(episodes.states[:4, 0]))
         z = latents.encode(
             bench.model,
             latents.clean(bench.world),

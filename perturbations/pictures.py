@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from envelope.records import Picture
 from perturbations import nuisance_shift, voe
@@ -17,9 +16,8 @@ if TYPE_CHECKING:
     from perturbations.bench import Bench
 
 _SIZE_PX = 64
-_BEFORE, _AFTER = 1, 3
-"""Frames of a strip before the critical frame and after it."""
-_GAP_PX = 2
+_BEFORE, _AFTER = 1, 4
+"""Frames of a strip before the last lawful frame and after it."""
 
 
 def nuisance_pictures(bench: "Bench", directions: dict[str, str]) -> list[Picture]:
@@ -35,7 +33,7 @@ def nuisance_pictures(bench: "Bench", directions: dict[str, str]) -> list[Pictur
     for name, strengths in bench.criteria.nuisances.items():
         nuisance = find_nuisance(name)
         ways = nuisance.directions(bench.world)
-        for strength in strengths if ways else ():
+        for strength in (0.0, *strengths) if ways else ():
             shift = nuisance.shift(bench.world, directions.get(name, ways[0]), strength)
             frame = nuisance.render(
                 bench.world, state, strength=strength, direction=shift.direction, seeds=seeds
@@ -53,7 +51,11 @@ def nuisance_pictures(bench: "Bench", directions: dict[str, str]) -> list[Pictur
 
 
 def film_strips(bench: "Bench") -> list[Picture]:
-    """Per violation, at the magnitude that its claim is about: lawful above, unlawful below."""
+    """Per violation, at the magnitude that its claim is about: a lawful and an unlawful clip.
+
+    One picture per frame; `clip` and `frame` in its condition say where it belongs, and
+    `critical` marks the first frame that cannot happen.
+    """
     found = []
     for name, criterion in bench.criteria.violations.items():
         violation = find_violation(name)
@@ -64,33 +66,26 @@ def film_strips(bench: "Bench") -> list[Picture]:
         row = kept[:1]
         critical = int(clips.critical[row[0]])
         first, last = max(0, critical - _BEFORE), min(critical + _AFTER, clips.num_frames - 1)
-        times = range(first, last + 1)
-        lawful = np.concatenate([bench.world.render(clips.lawful[row, t]) for t in times])
-        unlawful = np.concatenate([clips.unlawful_frames(bench.world, t, row) for t in times])
-        found.append(
-            Picture(
-                suite=voe.NAME,
-                condition={
-                    "violation": name,
-                    "kind": violation.kind,
-                    "magnitude": criterion.claim_at,
-                    "unit": violation.unit,
-                },
-                png_base64=png_base64(_strip(lawful, unlawful)),
-                caption=f"{name}, {criterion.claim_at:g} {violation.unit}: lawful above, unlawful "
-                f"below; the event comes after frame {critical - first + 1}",
-            )
-        )
+        for time in range(first, last + 1):
+            for clip, frames in (
+                ("lawful", bench.world.render(clips.lawful[row, time])),
+                ("unlawful", clips.unlawful_frames(bench.world, time, row)),
+            ):
+                found.append(
+                    Picture(
+                        suite=voe.NAME,
+                        condition={
+                            "violation": name,
+                            "kind": violation.kind,
+                            "magnitude": criterion.claim_at,
+                            "unit": violation.unit,
+                            "clip": clip,
+                            "frame": time,
+                            "critical": clip == "unlawful" and time == critical + 1,
+                        },
+                        png_base64=png_base64(fitted(frames, _SIZE_PX)[0]),
+                        caption=f"{name}, {criterion.claim_at:g} {violation.unit}: {clip} clip, "
+                        f"frame {time}",
+                    )
+                )
     return found
-
-
-def _strip(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Two rows of frames with light gaps between them."""
-    step = _SIZE_PX + _GAP_PX
-    shape = (2 * step - _GAP_PX, len(above) * step - _GAP_PX, 3)
-    strip = np.full(shape, 208, dtype=np.uint8)
-    for line, frames in enumerate((above, below)):
-        for column, frame in enumerate(fitted(frames, _SIZE_PX)):
-            top, left = line * step, column * step
-            strip[top : top + _SIZE_PX, left : left + _SIZE_PX] = frame
-    return strip

@@ -51,11 +51,11 @@ class Profile:
 PROFILES: Mapping[ProfileName, Profile] = {
     "quick": Profile(
         name="quick",
-        num_cases=64,
+        num_cases=80,
         num_streams=3,
-        num_calibration_episodes=100,
-        num_scoring_episodes=60,
-        num_nuisance_episodes=20,
+        num_calibration_episodes=120,
+        num_scoring_episodes=80,
+        num_nuisance_episodes=24,
         model_steps_per_episode=10,
         shifted_cells="few",
         goal_offsets_env_steps=(),

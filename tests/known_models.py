@@ -98,6 +98,7 @@ class Oracle:
     action_width = 2
     history = 3
     sees_looks = True
+    world = WORLD
 
     @property
     def latent_width(self):
@@ -117,7 +118,7 @@ class Oracle:
     def after(self, places, block):
         """Places (N, 2) after a block of actions (N, K, 2)."""
         for step in range(BLOCK):
-            places = WORLD.step(places, block[:, step])
+            places = self.world.step(places, block[:, step])
         return places
 
     def predict(self, z, blocks):
