@@ -101,13 +101,17 @@ def _run_some(
     streams: list[np.random.SeedSequence],
 ) -> NDArray[np.bool_]:
     solved: NDArray[np.bool_] = world.solved(states, goals)
+    states = states.copy()
     for done in calls:
-        seeds = [_draw(stream) for stream in streams[: len(states)]]
-        actions = act(states, goals, seeds)
+        running = np.flatnonzero(~solved)
+        if not len(running):
+            break
+        actions = act(states[running], goals[running], [_draw(streams[case]) for case in running])
         for time in range(min(execute_env_steps, calls.stop - done)):
-            moved = world.step(states, actions[:, time])
-            states = np.where(solved[:, None], states, moved)
-            solved = solved | world.solved(states, goals)
+            still = ~solved[running]
+            moving = running[still]
+            states[moving] = world.step(states[moving], actions[still, time])
+            solved[moving] = world.solved(states[moving], goals[moving])
     return solved
 
 

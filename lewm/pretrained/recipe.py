@@ -15,17 +15,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from lewm import cases as case_files
 from lewm.adapter import AuditableModel, from_checkpoint
 from lewm.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from lewm.closed_loop import Act, model_actor, random_actor, run_cases, world_actor
 from lewm.collect import collect
 from lewm.config import ModelConfig, PlanConfig, TrainConfig, small
 from lewm.data import MemorySource
 from lewm.episodes import Episodes
+from lewm.evaluation import evaluate
 from lewm.policies import NoisyExpert, Policy
 from lewm.pretrained.walker import StraightWalker
 from lewm.train import train
@@ -124,64 +122,45 @@ def train_checkpoint(
     )
 
 
-def evaluate(model: AuditableModel, name: str) -> dict[str, Any]:
+def evaluate_on(model: AuditableModel, name: str) -> dict[str, Any]:
     """Success on the cases `name`: the model, and the three references it is read against."""
     chosen = case_files.load(FOLDER / f"{name}.json")
-    plan = model.plan_config
-    twin = model.untrained_twin(seed=0)
-    actors: dict[str, Act] = {
-        "model": model_actor(model, world(), plan),
-        "true_dynamics": world_actor(world(), plan, model.action_stats),
-        "untrained_twin": model_actor(twin, world(), plan),
-        "random_actions": random_actor(plan.horizon * plan.block_size, model.action_width),
-    }
-    results: dict[str, Any] = {"cases": name, "sha256": chosen.digest(), "seed": EVALUATION_SEED}
-    for arm, act in actors.items():
-        started = time.perf_counter()
-        solved = run_cases(
-            world(),
-            chosen,
-            act,
-            budget_env_steps=BUDGET_ENV_STEPS,
-            execute_env_steps=plan.execute_blocks * plan.block_size,
-            seed=EVALUATION_SEED,
-        )
-        results[arm] = {**_success(solved), "seconds": round(time.perf_counter() - started, 1)}
-    return results
-
-
-def _success(solved: NDArray[np.bool_]) -> dict[str, float | int]:
-    """Share of solved cases with its 95 % Clopper-Pearson interval."""
-    interval = binomtest(int(solved.sum()), len(solved)).proportion_ci(0.95, method="exact")
+    results = evaluate(
+        model, world(), chosen, budget_env_steps=BUDGET_ENV_STEPS, streams=[EVALUATION_SEED]
+    )
+    for result in results:
+        print(result.line(), flush=True)
     return {
-        "success": round(float(solved.mean()), 4),
-        "low": round(float(interval.low), 4),
-        "high": round(float(interval.high), 4),
-        "num_cases": len(solved),
+        "cases": name,
+        "sha256": chosen.digest(),
+        "arms": [result.to_json() for result in results],
     }
 
 
 def main() -> None:
-    """Make and evaluate one model, or only evaluate one that there is."""
+    """Make one model and evaluate it on the frozen cases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=SHIPPED_SEED, help="training seed")
     parser.add_argument("--out", type=Path, default=FOLDER / "two_room.pt", help="where to write")
-    parser.add_argument("--cases", default="cases_final", help="cases_final or cases_tuning")
-    parser.add_argument("--evaluate", action="store_true", help="evaluate --out, do not train")
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     started = time.perf_counter()
-    if not options.evaluate:
-        save_checkpoint(options.out, train_checkpoint(options.seed))
+    save_checkpoint(options.out, train_checkpoint(options.seed))
     make_seconds = time.perf_counter() - started
-    checkpoint = load_checkpoint(options.out)
-    results = evaluate(from_checkpoint(checkpoint, name=options.out.stem), options.cases)
-    record = {"sha256": checkpoint.sha256, "training": checkpoint.training, "evaluation": results}
-    if not options.evaluate:
-        record["timing"] = {"collect_and_train_seconds": round(make_seconds, 1)}
-    options.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
+    write_record(options.out, {"collect_and_train_seconds": round(make_seconds, 1)})
+
+
+def write_record(path: Path, timing: dict[str, float]) -> None:
+    """Evaluate a checkpoint and write its record beside it, under the same stem."""
+    checkpoint = load_checkpoint(path)
+    record = {
+        "sha256": checkpoint.sha256,
+        "training": checkpoint.training,
+        "evaluation": evaluate_on(from_checkpoint(checkpoint, name=path.stem), "cases_final"),
+        "timing": timing,
+    }
+    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -41,26 +41,25 @@ def test_a_case_has_the_same_outcome_whoever_runs_beside_it():
     assert np.array_equal(run(actor, num=20)[:5], run(actor, num=5))
 
 
-def test_a_solved_case_stays_solved_and_stands_still():
-    seen = []
+def test_a_solved_case_stays_solved_and_is_planned_for_no_more():
+    planned_for = []
 
-    def away_and_back(states, goals, seeds):
-        seen.append(states.copy())
-        towards = np.clip((goals - states) / 0.1, -1, 1)[:, None].repeat(10, axis=1)
-        return towards if len(seen) == 1 else -towards
+    def only_the_first_moves(states, goals, seeds):
+        planned_for.append(states[:, 0].tolist())
+        way = np.where(states[:, :1] < 0.5, 0.0, np.clip((goals - states) / 0.1, -1, 1))
+        return way[:, None].repeat(10, axis=1)
 
-    task = DotTask()
     solved = run_cases(
-        task,
-        Cases(np.array([[0.5, 0.5]]), np.array([[0.7, 0.7]]), {}, 0),
-        away_and_back,
+        DotTask(),
+        Cases(np.array([[0.5, 0.5], [0.1, 0.1]]), np.array([[0.7, 0.7], [0.9, 0.9]]), {}, 0),
+        only_the_first_moves,
         budget_env_steps=20,
         execute_env_steps=10,
         seed=0,
     )
 
-    assert solved.tolist() == [True]
-    assert np.allclose(seen[1], [[0.7, 0.7]])
+    assert solved.tolist() == [True, False]
+    assert planned_for == [[0.5, 0.1], [0.1]]
 
 
 def test_actors_get_a_new_seed_for_every_case_and_call():
