@@ -358,9 +358,18 @@ def _require_place_for(out: Path) -> None:
 
 def _require_cases_of(world: Any, cases: Any, path: Path | None) -> None:
     """Refuse cases that were sampled in a world that moves or judges otherwise."""
-    here = {**world.scope(), "success_rule": world.success_rule}
-    there = {**cases.origin.get("world", {}), "success_rule": cases.origin.get("success_rule")}
-    for name in ("world", "factors", "success_rule"):
+    scope = cases.origin.get("world")
+    there = {
+        **(scope if isinstance(scope, dict) else {}),
+        "success_rule": cases.origin.get("success_rule"),
+        "state_width": cases.starts.shape[1],
+    }
+    here = {
+        **world.scope(),
+        "success_rule": world.success_rule,
+        "state_width": world.state_width,
+    }
+    for name in ("world", "factors", "success_rule", "state_width"):
         if here[name] != there.get(name):
             raise LewmError(
                 f"{path} was sampled with {name} {there.get(name)}, the model's world has "
