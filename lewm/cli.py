@@ -95,8 +95,15 @@ def _stop(message: str) -> NoReturn:
 @click.option("--world", "world_name", type=click.Choice(["two-room"]), default="two-room")
 @click.option("--size-px", type=int, default=224, show_default=True, help="Frame size.")
 @click.option("--factor", multiple=True, metavar="NAME=VALUE", help="A factor off its default.")
-@click.option("--policy", type=click.Choice(["expert", "random"]), default="expert")
-@click.option("--action-noise", type=float, default=0.5, show_default=True, help="Of the expert.")
+@click.option(
+    "--policy",
+    type=click.Choice(["expert", "straight", "random"]),
+    multiple=True,
+    default=("expert", "straight"),
+    show_default=True,
+    help="Who acts; several share the episodes. `straight` walks into walls, `expert` does not.",
+)
+@click.option("--action-noise", type=float, default=0.5, show_default=True, help="Of the walkers.")
 @click.option("--episodes", type=click.IntRange(1), default=600, show_default=True)
 @click.option(
     "--length", type=click.IntRange(1), default=100, show_default=True, help="Env steps of each."
@@ -107,7 +114,7 @@ def collect(
     world_name: str,
     size_px: int,
     factor: tuple[str, ...],
-    policy: str,
+    policy: tuple[str, ...],
     action_noise: float,
     episodes: int,
     length: int,
@@ -116,9 +123,16 @@ def collect(
 ) -> None:
     """Let a policy act in a world and keep what happens."""
     from lewm.collect import NoisyExpert, RandomPolicy, collect_to_file
+    from lewm.policies import Mixture, Policy
+    from lewm.straight_walker import StraightWalker
 
     world = _world({"world": world_name, "size_px": size_px, "factors": _factors(factor)})
-    actor = NoisyExpert(action_noise=action_noise) if policy == "expert" else RandomPolicy()
+    known: dict[str, Policy] = {
+        "expert": NoisyExpert(action_noise=action_noise),
+        "straight": StraightWalker(action_noise=action_noise),
+        "random": RandomPolicy(),
+    }
+    actor = Mixture(tuple(known[name] for name in policy))
     with click.progressbar(length=episodes, label="collect", file=sys.stderr) as bar:
         collect_to_file(
             out,
@@ -140,10 +154,22 @@ def collect(
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoint to write.")
 @click.option("--preset", type=click.Choice(["paper", "small", "tiny"]), default="small")
 @_seed_option
-@click.option("--updates", type=click.IntRange(1), default=4000, show_default=True)
+@click.option("--updates", type=click.IntRange(1), default=1500, show_default=True)
 @click.option("--batch-size", type=click.IntRange(2), default=128, show_default=True)
 @click.option("--learning-rate", type=_Finite(0, min_open=True), default=5e-4, show_default=True)
 @click.option("--sigreg-weight", type=_Finite(0), default=0.02, show_default=True)
+@click.option(
+    "--final-sigreg-weight",
+    type=_Finite(0),
+    default=0.0005,
+    show_default=True,
+    help="Reached after two fifths of the updates.",
+)
+@click.option(
+    "--schedule-updates",
+    type=click.IntRange(1),
+    help="Updates the learning rate's cosine is built for; those that are run unless given.",
+)
 def train(
     data: Path,
     out: Path,
@@ -153,26 +179,40 @@ def train(
     batch_size: int,
     learning_rate: float,
     sigreg_weight: float,
+    final_sigreg_weight: float,
+    schedule_updates: int | None,
 ) -> None:
-    """Train a world model on episodes."""
+    """Train a world model on episodes.
+
+    The defaults are those of the bundled model. The recipe of the paper holds the weight of SIGReg
+    (`--sigreg-weight 0.09 --final-sigreg-weight 0.09`) and builds the schedule for ten times the
+    updates that it runs.
+    """
     from lewm import config as presets
     from lewm.checkpoint import Checkpoint, save_checkpoint
     from lewm.file_source import FileSource
     from lewm.train import train as run
 
     _require_place_for(out)
+    if schedule_updates is not None and schedule_updates < updates:
+        raise LewmError(
+            f"--schedule-updates is {schedule_updates}, fewer than the {updates} updates to run",
+            next_step="give as many or more",
+        )
     recipe = presets.TrainConfig(
         seed=seed,
         batch_size=batch_size,
         num_updates=updates,
-        schedule_updates=10 * updates,
-        warmup_updates=max(1, updates // 10),
+        schedule_updates=schedule_updates or updates,
+        warmup_updates=max(1, updates // 15),
         learning_rate=learning_rate,
         weight_decay=1e-3,
         clip_norm=1.0,
         sigreg_weight=sigreg_weight,
+        final_sigreg_weight=final_sigreg_weight,
+        sigreg_anneal_updates=max(1, 2 * updates // 5),
         num_projections=128,
-        calibration_batches=50,
+        calibration_batches=100,
         log_every_updates=max(1, updates // 20),
     )
     with FileSource(data) as source:

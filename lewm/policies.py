@@ -102,6 +102,38 @@ class NoisyExpert:
         }
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """Each episode is one policy's, drawn evenly from the episode's own stream."""
+
+    parts: tuple[Policy, ...]
+
+    def start(
+        self, world: Any, rngs: Sequence[np.random.Generator], length_env_steps: int
+    ) -> Actor:
+        """Begin one episode per generator."""
+        drawn = np.array([rng.integers(len(self.parts)) for rng in rngs])
+        shares = [np.flatnonzero(drawn == part) for part in range(len(self.parts))]
+        actors = [
+            policy.start(world, [rngs[int(episode)] for episode in share], length_env_steps)
+            for policy, share in zip(self.parts, shares, strict=True)
+            if len(share)
+        ]
+        shares = [share for share in shares if len(share)]
+
+        def act(states: NDArray[np.float64]) -> NDArray[np.float64]:
+            actions = np.empty((len(states), world.action_width))
+            for actor, share in zip(actors, shares, strict=True):
+                actions[share] = actor(states[share])
+            return actions
+
+        return act
+
+    def settings(self) -> dict[str, Any]:
+        """What defines this policy, as plain JSON."""
+        return {"policy": "mixture", "parts": [part.settings() for part in self.parts]}
+
+
 class _ExpertWalk:
     """The noisy expert under way: knows each episode's goal and its last action."""
 

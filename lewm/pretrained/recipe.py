@@ -25,7 +25,7 @@ from lewm.data import MemorySource
 from lewm.episodes import Episodes
 from lewm.evaluation import evaluate
 from lewm.policies import NoisyExpert, Policy
-from lewm.pretrained.walker import StraightWalker
+from lewm.straight_walker import StraightWalker
 from lewm.train import train
 from lewm.worlds.two_room import TwoRoom
 

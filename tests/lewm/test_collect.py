@@ -5,6 +5,7 @@ import pytest
 
 from lewm.collect import Episodes, NoisyExpert, RandomPolicy, collect, walk
 from lewm.errors import LewmError
+from lewm.policies import Mixture
 from lewm.worlds.two_room import TwoRoom
 
 WORLD = TwoRoom(size_px=16)
@@ -126,3 +127,15 @@ def test_episodes_can_be_taken_by_slice_and_by_number():
     assert (some.num_episodes, some.length_env_steps) == (4, 3)
     assert np.array_equal(some.take([3, 1]).states, some.states[[3, 1]])
     assert np.array_equal(some.take(slice(2)).frames, some.frames[:2])
+
+
+def test_a_mixture_gives_every_episode_one_policy_whoever_else_is_collected():
+    world = TwoRoom(size_px=16)
+    mixture = Mixture((NoisyExpert(), RandomPolicy()))
+
+    together, _ = walk(world, mixture, episodes=range(20), length_env_steps=10, seed=0)
+    alone = [walk(world, mixture, episodes=[e], length_env_steps=10, seed=0)[0] for e in range(20)]
+
+    assert np.array_equal(together, np.concatenate(alone))
+    paces = np.linalg.norm(np.diff(together, axis=1), axis=2).std(axis=1)
+    assert paces.min() < paces.max() / 2  # random actions are unsteady, the expert is not

@@ -8,7 +8,7 @@ from lewm.adapter import AuditableModel, load_model
 from lewm.closed_loop import model_actor, random_actor, run_cases
 from lewm.pretrained import bundled
 from lewm.pretrained.recipe import FOLDER, MODEL, PLAN, SHIPPED_SEED, TRAIN, world
-from lewm.pretrained.walker import StraightWalker
+from lewm.straight_walker import StraightWalker
 
 FINAL_DIGEST = "cc13624f830c44c8f5213e422fef165485e77b6a5cf148a5f593b77901b02a3e"
 
