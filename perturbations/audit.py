@@ -16,6 +16,7 @@ from envelope.records import (
 )
 from perturbations import monitors as monitoring
 from perturbations import rows
+from perturbations.cells import crash_message
 from perturbations.horizon_drift import HorizonDrift
 from perturbations.nuisance_shift import NuisanceShift
 from perturbations.planning import Planning
@@ -68,21 +69,16 @@ def run(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Audit:
     Raises:
         EnvelopeError: as `plan`.
     """
-    from perturbations.pictures import film_strips, nuisance_pictures
-
     planned = plan(bench, suites)
     cells = [monitoring.calibration_cell(bench)]
     for name in planned.suites:
         cells += SUITES[name].run(bench)
     cells = list({cell.id: cell for cell in cells}.values())
     found, missing = monitors_from(cells, bench.criteria)
-    pictures = []
     if NuisanceShift.name in planned.suites:
-        pictures += nuisance_pictures(bench, _closed_loop_directions(cells))
         missing += _nuisances_left_out(bench, cells)
-    if ViolationOfExpectation.name in planned.suites:
-        pictures += film_strips(bench)
-    return Audit(cells, found, pictures, missing)
+    pictures, without = _pictures(bench, planned, cells)
+    return Audit(cells, found, pictures, missing + without)
 
 
 def monitors_from(
@@ -126,6 +122,28 @@ def _find(name: str) -> Suite:
             next_step="choose among them",
         )
     return SUITES[name]
+
+
+def _pictures(
+    bench: "Bench", planned: Plan, cells: Sequence[Cell]
+) -> tuple[list[Picture], list[NotMeasured]]:
+    """Pictures, or why there are none: what cannot be shown must not take the rows with it."""
+    from perturbations.pictures import film_strips, nuisance_pictures
+
+    found: list[Picture] = []
+    try:
+        if NuisanceShift.name in planned.suites:
+            found += nuisance_pictures(bench, _closed_loop_directions(cells))
+        if ViolationOfExpectation.name in planned.suites:
+            found += film_strips(bench)
+    except Exception as error:
+        missing = NotMeasured(
+            what="some pictures",
+            reason=crash_message(error),
+            settle="repair what crashed and measure again",
+        )
+        return found, [missing]
+    return found, []
 
 
 def _closed_loop_directions(cells: Sequence[Cell]) -> dict[str, str]:

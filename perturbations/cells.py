@@ -171,7 +171,7 @@ class Runner:
             return _cell(key, error=f"rows do not fit a cell: {error.errors()[0]['msg']}")
         except Exception as error:
             _log.warning("a cell of %s crashed", key.suite, exc_info=True)
-            return _cell(key, error=_message(error))
+            return _cell(key, error=crash_message(error))
 
 
 def _cell(key: CellKey, *, rows: Rows | None = None, error: str = "") -> Cell:
@@ -204,7 +204,7 @@ def _plain(item: Any, column: str, index: int) -> float | int | bool | str | Non
     return item
 
 
-def _message(error: Exception) -> str:
+def crash_message(error: Exception) -> str:
     """What was raised, on one line, without the folders of this machine."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     text = re.sub(r"(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\":,]+)+[/\\]", ".../", text)

@@ -233,6 +233,19 @@ def test_every_nuisance_strength_and_violation_has_a_picture(bench, found):
     assert {p.condition["violation"] for p in strips} == set(bench.criteria.violations)
 
 
+def test_a_planner_that_crashes_takes_neither_rows_nor_references_with_it():
+    class NoPlan(known.Search):
+        def plan(self, model, frames, goal_frames, seeds):
+            raise RuntimeError("no plan")
+
+    found = audit.run(known.bench(known.Oracle(), planner=NoPlan()))
+    done = {cell.arm for cell in found.cells if cell.status == "done"}
+
+    assert done == {"random", "true_dynamics"}
+    assert found.not_measured[-1].what == "some pictures"
+    assert "no plan" in found.not_measured[-1].reason
+
+
 def test_every_suite_has_a_docstring_with_four_parts():
     for text in audit.texts():
         assert text.question.endswith("?")
