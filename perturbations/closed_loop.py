@@ -171,8 +171,9 @@ def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
         open_cases: NDArray[np.int64], states: "States", begin: int, num_steps: int
     ) -> "Actions":
         shape = (num_steps, bench.world.action_width)
+        low, high = getattr(bench.world, "action_range", (-1.0, 1.0))
         drawn = [
-            np.random.default_rng(seed).uniform(-1.0, 1.0, shape)
+            np.random.default_rng(seed).uniform(low, high, shape)
             for seed in seeds("random", open_cases, begin)
         ]
         return np.stack(drawn)
