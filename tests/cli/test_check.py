@@ -148,6 +148,9 @@ def test_the_tensors_are_recognised_in_another_container(measured):
 
     assert done.status == 0, done
     assert "recognised by its tensors" in done.out
+    load = envelope("verify", measured.attestation, *LAB, "--load", "ckpt.safetensors")
+    assert load.status == 0, load
+    assert "matches  ckpt.safetensors  (ckpt.pt, by its tensors)" in load.out
 
 
 def test_the_same_tensors_under_other_action_statistics_are_another_model(measured):

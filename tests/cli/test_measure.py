@@ -115,6 +115,20 @@ def test_a_crash_is_no_finding(checkpoint):
     assert "relies_on: []" in record.deploy.read_text()
 
 
+def test_a_crash_says_nothing_of_the_machine_in_any_file(checkpoint, monkeypatch):
+    def lost(*_: object, **__: object) -> None:
+        raise OSError("cannot open /home/alice/secret/weights.bin on C:\\Users\\alice\\x.bin")
+
+    monkeypatch.setattr("lewm.planner.CEM.plan", lost)
+
+    done = measure("--suite", "planning")
+
+    assert done.status == 2
+    assert "weights.bin" in done.err
+    for path in Path("ckpt.envelope").iterdir():
+        assert path.is_dir() or "alice" not in path.read_text(encoding="utf-8"), path.name
+
+
 # --- what it refuses before it takes any time -------------------------------------------------
 
 
