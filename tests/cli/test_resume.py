@@ -12,7 +12,7 @@ import torch
 
 from envelope.cli.files import Folder
 from tests.cli import interrupted
-from tests.cli.commands import ROOT
+from tests.cli.commands import ROOT, Done
 from tests.cli.making import awake_checkpoint, loose_criteria
 
 GIVE_UP_SECONDS = 60
@@ -24,20 +24,23 @@ def finished_cells(folder: Folder) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if name != "plan"}
 
 
-def kill_after(folder: Folder, num_cells: int) -> None:
-    """Measure in another process, and kill it without warning once so many cells are finished."""
+def end_after(folder: Folder, num_cells: int, how: signal.Signals, *words: str | Path) -> Done:
+    """Measure in another process, and send it a signal once so many cells are finished."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.cli.interrupted", "ckpt.pt", folder.path, "criteria.yaml"],
+        [sys.executable, *words],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     started = time.monotonic()
     while len(list(folder.cells.glob("*.json"))) < num_cells:
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < started + GIVE_UP_SECONDS
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(how)
+    out, err = process.communicate()
+    return Done(process.returncode, out, err)
 
 
 def measure(folder: Folder) -> None:
@@ -60,7 +63,8 @@ def test_a_run_that_was_killed_goes_on_and_says_the_same_as_one_that_was_not():
     whole, killed = Folder(Path("whole.envelope")), Folder(Path("killed.envelope"))
     measure(whole)
 
-    kill_after(killed, 5)
+    words = ("-m", "tests.cli.interrupted", "ckpt.pt", killed.path, "criteria.yaml")
+    assert end_after(killed, 4, signal.SIGKILL, *words).status == -signal.SIGKILL
     assert [path.name for path in killed.path.iterdir()] == [".cells"]
     kept = finished_cells(killed)
     measure(killed)
@@ -91,3 +95,17 @@ def test_a_damaged_cell_runs_again():
     after = folder.read_measurements()
     assert after.timing.run_cells == 2
     assert after.model_copy(update={"timing": before.timing}) == before
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_a_person_who_stops_it_is_told_how_to_go_on():
+    folder = Folder(Path("ckpt.envelope"))
+    words = ("-m", "envelope.cli", "measure", "--model", "ckpt.pt")
+
+    done = end_after(folder, 5, signal.SIGINT, *words)
+
+    assert done.status == 130
+    assert "finished cells are kept, run the same command to go on" in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert [path.name for path in folder.path.iterdir()] == [".cells"]
