@@ -65,6 +65,14 @@ def test_the_same_seed_gives_the_same_files(data):
     assert Path("one.safetensors").read_bytes() == Path("two.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("policy", ["expert", "straight", "random"])
+def test_every_policy_collects_other_episodes(data, policy):
+    done = lewm(*COLLECT, "--policy", policy, "--out", f"{policy}.h5")
+
+    assert done.status == 0, done
+    assert Path(f"{policy}.h5").read_bytes() != Path(data).read_bytes()
+
+
 def test_a_plan_says_in_json_what_it_says_in_words(model):
     words = ("plan", "--model", model, "--start", "40,40", "--goal", "60,60")
 
@@ -122,6 +130,7 @@ def test_what_cannot_be_collected_is_refused(data, words, part):
         (["--out", "nowhere/ckpt.pt"], "nowhere/ckpt.pt cannot be written"),
         (["--out", "data.h5/ckpt.pt"], "data.h5/ckpt.pt cannot be written"),
         (["--learning-rate", "1e30"], "loss is nan"),
+        (["--schedule-updates", "5"], "--schedule-updates is 5, fewer than the 20 updates"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_it_takes_time(data, words, part):
@@ -143,6 +152,7 @@ def test_what_cannot_be_trained_is_refused_before_it_takes_time(data, words, par
         ["collect", "--out", "x.h5", "--length", "0"],
         ["collect", "--out", "x.h5", "--seed", "-1"],
         ["collect", "--out", "x.h5", "--world", "three-room"],
+        ["collect", "--out", "x.h5", "--policy", "nobody"],
         ["train", "--data", "x", "--out", "x.pt", "--updates", "0"],
         ["train", "--data", "x", "--out", "x.pt", "--batch-size", "1"],
         ["train", "--data", "x", "--out", "x.pt", "--learning-rate", "nan"],
