@@ -102,4 +102,5 @@ def _scale(envelope: Envelope, deployment: Deployment) -> float:
 def _command(envelope: Envelope, deployment: Deployment, checkpoint: str) -> str:
     """Measure all, as declared: cells that rest on nothing that changed are kept from before."""
     words = ["envelope", "measure", "--model", checkpoint]
-    return shlex.join([*words, "--profile", envelope.profile, "--deploy", deployment.name])
+    words += ["--profile", envelope.profile, "--seed", str(envelope.seed)]
+    return shlex.join([*words, "--deploy", deployment.name])

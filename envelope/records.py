@@ -82,8 +82,13 @@ class Measurement(Record):
     @property
     def id(self) -> str:
         """Stable name within one record: suite, quantity and condition."""
-        inside = ",".join(f"{key}={self.condition[key]}" for key in sorted(self.condition))
+        inside = ",".join(f"{key}={_spelt(self.condition[key])}" for key in sorted(self.condition))
         return f"{self.suite}/{self.quantity}[{inside}]"
+
+
+def _spelt(value: Scalar) -> str:
+    """As RFC 8785 spells it, so that a record has the same ids before and after signing."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 class Cell(Record):

@@ -93,7 +93,7 @@ def _stop(message: str) -> NoReturn:
 
 @cli.command()
 @click.option("--world", "world_name", type=click.Choice(["two-room"]), default="two-room")
-@click.option("--size-px", type=int, default=224, show_default=True, help="Frame size.")
+@click.option("--size-px", type=int, default=64, show_default=True, help="Frame size.")
 @click.option("--factor", multiple=True, metavar="NAME=VALUE", help="A factor off its default.")
 @click.option(
     "--policy",

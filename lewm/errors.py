@@ -6,3 +6,5 @@ class LewmError(Exception):
 
     def __init__(self, problem: str, *, next_step: str) -> None:
         super().__init__(f"{problem}\n  Next: {next_step}")
+        self.problem = problem
+        self.next_step = next_step

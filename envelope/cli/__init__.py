@@ -95,13 +95,11 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("ENVELOPE_TRACEBACK"):
             raise
-        problem, next_step = (
-            f"could not finish: {type(error).__name__}: {error}",
-            "set ENVELOPE_TRACEBACK=1 and run again to see where",
+        # `lewm` has its own kind of error, with the same two parts, and is not imported here.
+        _stop(
+            getattr(error, "problem", f"could not finish: {type(error).__name__}: {error}"),
+            getattr(error, "next_step", "set ENVELOPE_TRACEBACK=1 and run again to see where"),
         )
-        if type(error).__module__ == "lewm.errors":  # foreseen there; nothing of ours is imported
-            problem, _, next_step = str(error).partition("\n  Next: ")
-        _stop(problem, next_step)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -97,7 +97,12 @@ def build(
     state = identify(model, path, adapter=adapter)
     scope = _planner_scope(model, config, simulator, device, declared or DeployedPlanner())
     offset = scope.conventions.goal_offset_env_steps
-    length = profile.model_steps_per_episode * model.block_size
+    # Drift is measured as far as the planner looks, and no closed loop is longer than what the
+    # monitors were calibrated on.
+    budget_blocks = -(-scope.conventions.budget_env_steps // model.block_size)
+    num_blocks = max(profile.model_steps_per_episode, config.horizon, budget_blocks)
+    profile = replace(profile, model_steps_per_episode=num_blocks)
+    length = num_blocks * model.block_size
     bench = Bench(
         model=model,
         twin=model.untrained_twin(derive_seed(seed, "twin")),
@@ -190,14 +195,18 @@ def _planner_scope(
             action_scale="zscore",
             batchnorm="eval",
             success_rule=world.success_rule,
-            goal_offset_env_steps=conventions.goal_offset_env_steps or GOAL_OFFSET_ENV_STEPS,
-            budget_env_steps=conventions.budget_env_steps or BUDGET_ENV_STEPS,
+            goal_offset_env_steps=_given(conventions.goal_offset_env_steps, GOAL_OFFSET_ENV_STEPS),
+            budget_env_steps=_given(conventions.budget_env_steps, BUDGET_ENV_STEPS),
             solver_batch="any",
             dtype="float32",
             device=device,
         ),
         admitted={},
     )
+
+
+def _given(declared: int | None, default: int) -> int:
+    return default if declared is None else declared
 
 
 def _cases(world: Any, num: int, offset: int, seed: int) -> Cases:

@@ -18,6 +18,12 @@ def make_world(scope: dict[str, Any]) -> TwoRoom:
     if name not in WORLDS:
         raise LewmError(
             f"there is no world {name!r}; there are {', '.join(sorted(WORLDS))}",
-            next_step="name one of them, with --world for a checkpoint that does not say",
+            next_step="use a checkpoint that says where it was trained, or name a world there is",
+        )
+    missing = {"size_px", "factors"} - set(scope)
+    if missing:
+        raise LewmError(
+            f"the scope of the world {name} lacks {', '.join(sorted(missing))}",
+            next_step="use a checkpoint or data set that lewm wrote",
         )
     return WORLDS[name](size_px=scope["size_px"], factors=scope["factors"])
