@@ -294,7 +294,7 @@ class CalibratedMonitor(Record):
     """What is compared with the threshold, in words."""
     threshold: float
     false_alarms_per_episode: float = Field(gt=0, lt=1)
-    """Stated rate that the calibration guarantees in expectation."""
+    """Stated rate, which the calibration guarantees with 95 % confidence."""
     calibration: Calibration
 
 

@@ -130,6 +130,12 @@ class Windows:
         self._actions = [source.read_actions(episode) for episode in range(len(starts))]
         pooled = np.concatenate(self._actions).astype(np.float64)
         pooled = pooled[~np.isnan(pooled).any(axis=1)]
+        if len(pooled) < 2 or not (pooled.std(axis=0) > 0).all():
+            raise LewmError(
+                f"{len(pooled)} of the actions are numbers, and they never change in some "
+                "dimension: there is nothing to scale by",
+                next_step="check the action column of the data",
+            )
         self.action_stats = ActionStats(
             mean=tuple(pooled.mean(axis=0).tolist()), std=tuple(pooled.std(axis=0, ddof=1).tolist())
         )

@@ -6,7 +6,6 @@ two-sided. Only `scipy.special` is imported: `scipy.stats` costs a second at eve
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,35 +123,42 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def conformal_rank(episodes: int, false_alarms: float) -> int:
     """Rank of the calibration score that is the threshold, counted from 1, smallest first.
 
+    The smallest rank whose rate of false alarms is at most the stated one with `CONFIDENCE`
+    over the draw of the calibration episodes.
+
     Raises:
         EnvelopeError: so few episodes cannot support the rate; the message has the number needed.
     """
     if not 0 < false_alarms < 1:
         raise ValueError(f"a rate of false alarms lies in (0, 1), got {false_alarms}")
-    rate = Fraction(str(false_alarms))  # exact: 20 * (1 - 0.05) is not 19 in every rounding
-    rank = math.ceil((episodes + 1) * (1 - rate))
-    if rank > episodes:
-        needed = math.ceil(1 / rate) - 1
+    # At rank r the rate is Beta(episodes - r + 1, r), and it is at most `false_alarms` with the
+    # probability that more than episodes - r of the episodes are among the highest scores.
+    unlucky = special.bdtr(np.arange(episodes), episodes, false_alarms)
+    allowed = int((unlucky <= 1 - CONFIDENCE).sum())
+    if allowed == 0:
+        needed = math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-false_alarms))
         raise EnvelopeError(
             f"{episodes} calibration episodes cannot support {false_alarms} false alarms per "
             f"episode: the smallest number that can is {needed}",
             next_step=f"calibrate on at least {needed} episodes, or state a higher rate",
         )
-    return rank
+    return episodes - allowed + 1
 
 
 def conformal_threshold(scores: ArrayLike, false_alarms: float) -> float:
     """Threshold that a new lawful episode exceeds with probability at most `false_alarms`.
 
-    An alarm is a score above the threshold. The guarantee holds over the draw of calibration
-    episodes and the new one together, if they are exchangeable.
+    An alarm is a score above the threshold. The guarantee is about the threshold that was drawn, and
+    holds with `CONFIDENCE` over the calibration episodes, if all are exchangeable. The usual
+    split-conformal rank promises the rate on average over thresholds only: half of them exceed it.
 
     Args:
         scores: one score per calibration episode, (E,).
         false_alarms: stated rate per episode.
 
-    Source: split conformal prediction: Papadopoulos et al., ECML 2002; Lei et al., JASA 113
-    (2018) 1094-1111.
+    Source: split conformal prediction (Papadopoulos et al., ECML 2002) with the training-
+    conditional level of Vovk, Conditional validity of inductive conformal predictors, ACML 2012,
+    proposition 2; the same order statistic as the tolerance limit of Wilks (1941).
 
     Raises:
         EnvelopeError: too few episodes for the rate.

@@ -75,7 +75,7 @@ def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMon
         f"allowed {number(limit)}"
     )
     calibration = monitor.calibration.episodes
-    needed = math.ceil(1 / limit - 1e-9) - 1
+    needed = math.ceil(math.log(0.05) / math.log1p(-limit))  # for 95 % confidence
     verdict: Verdict = "unknown"
     if found.low > limit:
         verdict = "fails"

@@ -77,14 +77,14 @@ def test_false_alarms_fail_only_above_the_stated_rate(low, value, high, verdict)
     assert claim_of(found, "monitor.surprise.false_alarms").verdict == verdict
 
 
-@pytest.mark.parametrize(("episodes", "verdict"), [(18, "unknown"), (19, "holds")])
+@pytest.mark.parametrize(("episodes", "verdict"), [(58, "unknown"), (59, "holds")])
 def test_too_few_calibration_episodes_guarantee_nothing(episodes, verdict):
     calibration = measurements().monitors[0].calibration.model_copy(update={"episodes": episodes})
 
     claim = claim_of(with_monitor(calibration=calibration), "monitor.surprise.false_alarms")
 
     assert claim.verdict == verdict
-    assert ("19 are needed" in claim.reason) == (verdict == "unknown")
+    assert ("59 are needed" in claim.reason) == (verdict == "unknown")
 
 
 def test_a_threshold_for_a_laxer_rate_does_not_meet_the_criteria():

@@ -10,21 +10,22 @@ from envelope.errors import EnvelopeError
 from perturbations import audit
 from perturbations.cells import CellStore, Runner
 from tests import known_models as known
+from tests.perturbations.audits import audited
 
 
 @pytest.fixture(scope="module")
 def bench():
-    return known.bench(known.ColourBlind())
+    return audited("ColourBlind")[0]
 
 
 @pytest.fixture(scope="module")
-def found(bench):
-    return audit.run(bench)
+def found():
+    return audited("ColourBlind")[1]
 
 
 @pytest.fixture(scope="module")
-def summaries(bench, found):
-    return audit.summarise(found.cells, found.monitors, audit.plan(bench))
+def summaries():
+    return audited("ColourBlind")[2]
 
 
 def test_an_audit_repeats_itself_row_by_row(bench, found, summaries):
@@ -128,7 +129,7 @@ def test_too_few_calibration_episodes_leave_the_monitor_out_and_say_how_many(ben
     found = audit.run(few, ["voe"])
 
     assert found.monitors == []
-    assert "smallest number that can is 19" in found.not_measured[0].reason
+    assert "smallest number that can is 59" in found.not_measured[0].reason
     assert audit.summarise(found.cells, [], audit.plan(few, ["voe"])) == []
 
 

@@ -120,7 +120,7 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order(p_values):
     assert by_p == sorted(by_p)
 
 
-@pytest.mark.parametrize(("rate", "needed"), [(0.05, 19), (0.01, 99), (0.1, 9), (0.2, 4)])
+@pytest.mark.parametrize(("rate", "needed"), [(0.05, 59), (0.01, 299), (0.1, 29), (0.2, 14)])
 def test_a_rate_that_the_episodes_cannot_support_is_refused_with_the_number_needed(rate, needed):
     with pytest.raises(EnvelopeError, match=f"smallest number that can is {needed}"):
         stats.conformal_threshold(np.arange(needed - 1.0), rate)
@@ -128,14 +128,14 @@ def test_a_rate_that_the_episodes_cannot_support_is_refused_with_the_number_need
     assert stats.conformal_threshold(np.arange(needed * 1.0), rate) == needed - 1
 
 
-def test_conformal_false_alarms_stay_at_the_stated_rate_on_average():
+@pytest.mark.parametrize("episodes", [59, 100, 200])
+def test_at_most_one_threshold_in_twenty_alarms_more_often_than_stated(episodes):
     rng = np.random.default_rng(0)
-    alarms = [
-        rng.normal(size=200) > stats.conformal_threshold(rng.normal(size=39), 0.05)
-        for _ in range(400)
-    ]
+    thresholds = [stats.conformal_threshold(rng.uniform(size=episodes), 0.05) for _ in range(4000)]
 
-    assert np.mean(alarms) == pytest.approx(0.05, abs=0.006)
+    too_often = np.mean([1 - threshold > 0.05 for threshold in thresholds])
+
+    assert 0.02 < too_often < 0.056
 
 
 def test_a_score_that_is_not_a_number_calibrates_nothing():

@@ -1,27 +1,18 @@
 """Every suite passes the perfect model and fails the model that is made to fail it."""
 
-from functools import cache
-
 import pytest
 
 from perturbations import audit
 from tests import known_models as known
+from tests.perturbations.audits import audited
 
 LIMITS = known.criteria()
-
-
-@cache
-def measured(model):
-    bench = known.bench(getattr(known, model)())
-    found = audit.run(bench)
-    summaries = audit.summarise(found.cells, found.monitors, audit.plan(bench))
-    return found, {m.id: m for m in summaries}
 
 
 def find(model, suite, quantity, **condition):
     matching = [
         m
-        for m in measured(model)[1].values()
+        for m in audited(model)[2]
         if (m.suite, m.quantity) == (suite, quantity)
         and all(m.condition.get(key) == value for key, value in condition.items())
     ]
@@ -114,7 +105,7 @@ def test_displacement_is_zero_for_the_colour_blind_and_not_for_the_reader():
 
 
 def test_every_direction_and_strength_is_shown_in_open_loop():
-    shown = [m for m in measured("Oracle")[1].values() if m.quantity == "displacement"]
+    shown = [m for m in audited("Oracle")[2] if m.quantity == "displacement"]
     directions = 3 * 6 + 2 + 1 + 1 + 1 + 4
 
     assert len(shown) == 2 * directions

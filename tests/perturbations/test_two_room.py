@@ -79,13 +79,13 @@ def recorded(world, num, seed):
 
 
 def bench(model, world, **changes):
-    profile = replace(known.PROFILE, num_cases=30, num_calibration_episodes=40)
+    profile = replace(known.PROFILE, num_cases=30, num_calibration_episodes=60)
     found = cases_from_episodes(recorded(world, 60, 3), world, goal_offset_env_steps=15, seed=3)
     parts = {
         "world": world,
         "twin": known.Collapsed(),
         "cases": Cases(found.starts[:30], found.goals[:30], 15),
-        "calibration": recorded(world, 40, 1),
+        "calibration": recorded(world, 60, 1),
         "scoring": recorded(world, 40, 2),
         "profile": profile,
         "criteria": known.criteria(
