@@ -14,8 +14,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
@@ -25,7 +26,7 @@ from perturbations.seeding import digest_json
 
 Column = list[float | int | bool | str | None]
 Rows = dict[str, Column]
-_FORMAT = "cell/0.1"
+_FORMAT = "cell/0.2"
 _log = logging.getLogger(__name__)
 
 
@@ -61,27 +62,45 @@ class CellKey:
         )
 
 
+class Finished(NamedTuple):
+    """A cell, and when and how long it ran."""
+
+    cell: Cell
+    seconds: float
+    started_at: datetime
+
+
 class CellStore:
     """Finished cells in a folder, one JSON file each."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, cell_id: str) -> tuple[Cell, float] | None:
-        """A finished cell and the seconds it first took; None when there is none to be read."""
+    def load(self, cell_id: str) -> "Finished | None":
+        """A finished cell with its times; None when there is none to be read."""
         try:
             data = json.loads(self._path(cell_id).read_bytes())
-            cell, seconds = Cell.model_validate(data["cell"]), float(data["seconds"])
+            found = Finished(
+                Cell.model_validate(data["cell"]),
+                float(data["seconds"]),
+                datetime.fromisoformat(data["started_at"]),
+            )
+            whole = found.started_at.tzinfo is not None and data["format"] == _FORMAT
         except (OSError, ValueError, KeyError, TypeError):  # ValidationError is a ValueError
             return None
-        whole = data.get("format") == _FORMAT and cell.id == cell_id and cell.status == "done"
-        return (cell, seconds) if whole else None
+        return found if whole and found.cell.id == cell_id and found.cell.status == "done" else None
 
-    def save(self, cell: Cell, seconds: float) -> None:
+    def save(self, finished: "Finished") -> None:
         """Write a finished cell so that a reader finds all of it or nothing."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        cell = finished.cell
         text = json.dumps(
-            {"format": _FORMAT, "seconds": seconds, "cell": cell.model_dump(mode="json")},
+            {
+                "format": _FORMAT,
+                "seconds": finished.seconds,
+                "started_at": finished.started_at.isoformat(),
+                "cell": cell.model_dump(mode="json"),
+            },
             allow_nan=False,
         )
         handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
@@ -111,8 +130,9 @@ class Progress:
 class Runner:
     """Runs cells in this process, reusing those in the store.
 
-    `seconds` (by suite; reused cells at their first cost), `reused_cells` and `run_cells` are
-    kept apart from the rows: rows are the same on every run, wall times are not.
+    `seconds` (by suite; reused cells at their first cost), `reused_cells`, `run_cells` and
+    `oldest` (when the first of all these cells ran: reusing extends nothing) are kept apart from
+    the rows: rows are the same on every run, times are not.
     """
 
     def __init__(
@@ -125,6 +145,7 @@ class Runner:
         self.seconds: dict[str, float] = defaultdict(float)
         self.reused_cells = 0
         self.run_cells = 0
+        self.oldest: datetime | None = None
         self._ended: dict[str, Cell] = {}
         self._inside_seconds = 0.0
 
@@ -136,25 +157,25 @@ class Runner:
         """
         if key.id in self._ended:
             return self._ended[key.id]
-        found = self.store.load(key.id) if self.store else None
-        if found is not None:
-            cell, seconds = found
+        stored = self.store.load(key.id) if self.store else None
+        if stored is not None:
+            finished = stored
             self.reused_cells += 1
         else:
-            cell, seconds = self._timed(key, fn)
+            finished = self._timed(key, fn)
             self.run_cells += 1
-            if self.store and cell.status == "done":
-                self.store.save(cell, seconds)
-        self._ended[key.id] = cell
-        self.seconds[key.suite] += seconds
+            if self.store and finished.cell.status == "done":
+                self.store.save(finished)
+        cell = self._ended[key.id] = finished.cell
+        self.seconds[key.suite] += finished.seconds
+        self.oldest = min(self.oldest or finished.started_at, finished.started_at)
         if self.progress:
-            self.progress(Progress(cell, seconds, reused=found is not None))
+            self.progress(Progress(cell, finished.seconds, reused=stored is not None))
         return cell
 
-    def _timed(
-        self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]
-    ) -> tuple[Cell, float]:
+    def _timed(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Finished:
         """The cell, and the seconds it took less those of cells that it ran itself."""
+        started_at = datetime.now(UTC)
         around, self._inside_seconds = self._inside_seconds, 0.0
         started = time.perf_counter()
         try:
@@ -162,7 +183,7 @@ class Runner:
         finally:
             taken = time.perf_counter() - started
             own, self._inside_seconds = taken - self._inside_seconds, around + taken
-        return cell, own
+        return Finished(cell, own, started_at)
 
     def _attempt(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Cell:
         try:

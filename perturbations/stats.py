@@ -148,9 +148,9 @@ def conformal_rank(episodes: int, false_alarms: float) -> int:
 def conformal_threshold(scores: ArrayLike, false_alarms: float) -> float:
     """Threshold that a new lawful episode exceeds with probability at most `false_alarms`.
 
-    An alarm is a score above the threshold. The guarantee is about the threshold that was drawn, and
-    holds with `CONFIDENCE` over the calibration episodes, if all are exchangeable. The usual
-    split-conformal rank promises the rate on average over thresholds only: half of them exceed it.
+    An alarm is a score above the threshold. The guarantee is about the threshold that was drawn
+    and holds with `CONFIDENCE` over the calibration episodes, if all are exchangeable. The usual
+    split-conformal rank promises the rate only on average: half of the thresholds exceed it.
 
     Args:
         scores: one score per calibration episode, (E,).

@@ -65,7 +65,7 @@ def run(
         pictures=result.pictures,
         not_measured=result.not_measured,
         timing=Timing(
-            measured_at=time_text(now),
+            measured_at=time_text(runner.oldest or now),
             suite_seconds={name: round(spent, 2) for name, spent in runner.seconds.items()},
             reused_cells=runner.reused_cells,
             run_cells=runner.run_cells,

@@ -56,6 +56,16 @@ def test_a_finished_cell_is_read_back_with_its_first_cost(tmp_path):
     assert again.seconds["voe"] == pytest.approx(first.seconds["voe"])
 
 
+def test_reusing_cells_makes_a_measurement_no_younger(tmp_path):
+    first = Runner(CellStore(tmp_path))
+    first.run(KEY, lambda: {"x": [1]})
+    again = Runner(CellStore(tmp_path))
+    again.run(replace(KEY, seed=KEY.seed + 1), lambda: {"x": [2]})
+    again.run(KEY, lambda: {"x": [1]})
+
+    assert again.oldest == first.oldest is not None
+
+
 def test_a_crash_keeps_its_message_is_not_stored_and_runs_again(tmp_path):
     def crash():
         raise RuntimeError("out of memory in /home/someone/secret/model.pt")
