@@ -8,12 +8,12 @@ quick
     nuisance classes in closed loop, each at full strength in its worst direction: robust when at
     most 2 cases in 80 are lost, failing from 9 on, so that a true drop of 14 points is found four
     times out of five. Every other class stays `unknown` for success. A violation class is
-    detected from 90 % of 80 clips on, blind up to 70 %. No goal offset but the nominal one.
+    detected from 88 % of 120 clips on, blind up to 71 %. No goal offset but the nominal one.
 standard
     150 cases, clean success to about 5 points. Every nuisance class in closed loop at two
     strengths, found by bisection, on the current frame: an admitted range has at most two steps.
     Goal frame and both frames for the two worst classes. Robust up to 7 cases lost in 150, failing
-    from 16 on (a true drop of 13 points). Detected from 88 % of 120 clips, blind up to 71 %.
+    from 16 on (a true drop of 13 points). Detected from 86 % of 200 clips, blind up to 74 %.
     Two further goal offsets.
 deep
     400 cases, five streams, clean success to about 3 points. The grid: every class, direction and
@@ -57,8 +57,8 @@ PROFILES: Mapping[ProfileName, Profile] = {
         name="quick",
         num_cases=80,
         num_streams=3,
-        num_calibration_episodes=120,
-        num_scoring_episodes=80,
+        num_calibration_episodes=200,
+        num_scoring_episodes=120,
         num_nuisance_episodes=24,
         model_steps_per_episode=10,
         shifted_cells="few",
@@ -68,8 +68,8 @@ PROFILES: Mapping[ProfileName, Profile] = {
         name="standard",
         num_cases=150,
         num_streams=3,
-        num_calibration_episodes=200,
-        num_scoring_episodes=120,
+        num_calibration_episodes=300,
+        num_scoring_episodes=200,
         num_nuisance_episodes=40,
         model_steps_per_episode=10,
         shifted_cells="bisect",
