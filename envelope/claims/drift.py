@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from envelope.claims.evidence import Evidence, Known, Missing
 from envelope.claims.planning import clean_success
-from envelope.claims.rules import CLOSED_LOOP, MODEL, OUTCOMES, Judged, Rule
+from envelope.claims.rules import CLOSED_LOOP, MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, at_most, figures, number, settle
 from envelope.records import Claim, Criteria, Estimate, PlannerScope, Range, Verdict
 
@@ -24,11 +24,7 @@ def drift_claims(evidence: Evidence, criteria: Criteria, planner: PlannerScope) 
             statement=f"Imagined over {horizon} model steps, the error is at most {ratio} "
             "of assuming that nothing moves.",
             criterion=f"drift_ratio <= {ratio} at the planner's horizon",
-            rests_on=(
-                *MODEL,
-                "input_scope",
-                *(f"planner_scope.{name}" for name in ("horizon", "block_size", "history")),
-            ),
+            rests_on=(*MODEL, "input_scope", *SEARCH),
             suites=("horizon_drift",),
         ).claim(partial(_usable_horizon, evidence, criteria.max_drift_ratio, horizon)),
         Rule(

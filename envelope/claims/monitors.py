@@ -4,7 +4,7 @@ import math
 from functools import partial
 
 from envelope.claims.evidence import Evidence
-from envelope.claims.rules import MODEL, OUTCOMES, Judged, Rule
+from envelope.claims.rules import MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, figures, number, settle
 from envelope.records import CalibratedMonitor, Claim, Criteria, Verdict
 
@@ -17,7 +17,7 @@ def monitor_claims(
     """False alarms, and one recorded bound per violation class, for each monitor."""
     claims: list[Claim] = []
     for name, monitor in calibrated.items():
-        rests_on = (*MODEL, "input_scope", f"monitors.{name}.threshold")
+        rests_on = (*MODEL, "input_scope", *SEARCH, f"monitors.{name}.threshold")
         stated = number(min(monitor.false_alarms_per_episode, criteria.false_alarms_per_episode))
         claims.append(
             Rule(

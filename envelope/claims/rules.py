@@ -14,6 +14,22 @@ MODEL = (
     *(f"planner_scope.conventions.{name}" for name in ("dtype", "device")),
 )
 """Which numbers are computed from a frame and an action: weights, and how they are run."""
+SEARCH = tuple(
+    f"planner_scope.{name}"
+    for name in (
+        "algorithm",
+        "num_samples",
+        "iterations",
+        "elites",
+        "horizon",
+        "block_size",
+        "execute_blocks",
+        "history",
+        "cost",
+    )
+)
+"""How plans are searched for. Monitors are set and rollouts judged on episodes that the planner
+drives (docs/decisions/0005), so another search brings about other episodes."""
 CLOSED_LOOP = ("model_state", *WORLD, "planner_scope")
 """What success of planning rests on, evaluator conventions included."""
 

@@ -41,7 +41,11 @@ SUITES = ("planning", "nuisance_shift", "voe", "horizon_drift")
 @click.option("--sign-key", type=click.Path(path_type=Path), help="Private key to sign with.")
 @click.option("--passphrase-env", metavar="VARIABLE", help="Variable with the key's passphrase.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-@click.option("--threads", type=click.IntRange(1), help="Processor threads; torch's choice if not.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Processor threads; 1 for a small model, else torch's choice.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
@@ -74,7 +78,6 @@ def command(
     Exit status: 0 when all planned cells ran, 2 when one crashed or nothing could be
     measured.
     """
-    import torch
 
     from envelope.cli.files import Folder, read_bytes
     from envelope.cli.render import write_record_and_report
@@ -95,8 +98,6 @@ def command(
     if deploy is not None:
         given = parse_deploy(read_bytes(deploy, next_step="check the path"), str(deploy))
         declared = given.file.planner_scope
-    if threads is not None:
-        torch.set_num_threads(threads)
     started = time.monotonic()
     measurements = run(
         model,
@@ -110,6 +111,7 @@ def command(
         device=device,
         now=datetime.now(UTC),
         declared=declared,
+        threads=threads,
     )
     envelope = write_record_and_report(files, measurements, checkpoint=model)
     if sign_key is not None:

@@ -28,6 +28,7 @@ def run(
     device: str,
     now: datetime,
     declared: DeployedPlanner | None = None,
+    threads: int | None = None,
 ) -> Measurements:
     """Measure; every finished cell is kept in the folder as it ends."""
     with CellProgress() as progress:
@@ -43,6 +44,7 @@ def run(
             device=device,
             runner=runner,
             declared=declared,
+            threads=threads,
         )
         write_record(files.cells / "plan.json", work.plan)
         result = audit.run(work.bench, suites)

@@ -32,6 +32,8 @@ GOAL_OFFSET_ENV_STEPS = 25
 BUDGET_ENV_STEPS = 50
 ADAPTERS = {"lewm": load_model}
 _MAX_SEED = 2**31
+_SMALL_MODEL = 2_000_000
+"""Parameters below which a second thread waits more than it works (docs/lab-notes.md)."""
 _DECLARABLE = (
     "algorithm",
     "num_samples",
@@ -68,6 +70,7 @@ def build(
     device: str,
     runner: Runner,
     declared: DeployedPlanner | None = None,
+    threads: int | None = None,
 ) -> Workbench:
     """Load a checkpoint and lay out everything that measuring it needs.
 
@@ -89,6 +92,8 @@ def build(
         )
     _require_device(device)
     model = ADAPTERS[adapter](path, device)
+    if threads is not None or model.num_parameters < _SMALL_MODEL:
+        torch.set_num_threads(threads or 1)
     simulator = make_world(_world_scope(model, world))
     model.require_world(simulator)
     # The planner takes the adapter's models only; the suites hand it nothing else.

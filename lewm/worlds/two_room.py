@@ -63,6 +63,8 @@ class TwoRoom:
     action_width = 2
     state_width = 2
     success_rule = "two-room/16px"
+    action_range = (-1.0, 1.0)
+    """Lowest and highest action, in each component, that is carried out as given."""
 
     def __init__(
         self, *, size_px: int = 224, factors: Mapping[str, FactorValue] | None = None
@@ -143,7 +145,7 @@ class TwoRoom:
             ValueError: another shape, or a number that is not finite.
         """
         before = _rows("states", states)
-        moves = np.clip(_rows("actions", actions), -1.0, 1.0) * self._speed
+        moves = np.clip(_rows("actions", actions), *self.action_range) * self._speed
         after = np.clip(before + moves, *self._free_range())
         across = self.wall_coordinate
         wall_low, wall_high = self.wall_range

@@ -29,16 +29,17 @@ def test_product_wants_horizon_20():
     text = verdict.as_text()
 
     assert verdict.exit_status == 1
-    assert verdict.state == "partly_lapsed"
+    assert verdict.state == "lapsed"
     assert text.startswith("OUTSIDE by planner_scope.horizon: declared 20, measured 5")
     assert verdict.newly_in_scope == ["drift.usable_horizon", "exploitation.search"]
     lapsed = {one.id for one in verdict.claims if one.lapsed_by and one.relied_on}
-    assert lapsed == {"planning.success", "drift.usable_horizon"}
+    assert lapsed == {"planning.success", "drift.usable_horizon", "monitor.surprise.teleport"}
     suites = [cost.suite for cost in verdict.run_again.suites]
-    assert suites == ["planning", "horizon_drift", "exploitation"]
+    assert suites == ["planning", "voe", "horizon_drift", "exploitation"]
     assert all(name in text for name in (*lapsed, *suites, "Newly in scope"))
-    # Four times the horizon, so four times the 310 s and the 160 s of the record.
-    assert verdict.run_again.seconds == pytest.approx(4 * (310 + 160))
+    # Four times the horizon, so four times the 310 s and the 160 s of the record; `voe` makes no
+    # plans of its own.
+    assert verdict.run_again.seconds == pytest.approx(4 * (310 + 160) + 95)
     assert verdict.run_again.command == (
         "envelope measure --model two_room.pt --profile standard --seed 7 --deploy deploy.yaml"
     )

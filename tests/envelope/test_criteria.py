@@ -15,7 +15,7 @@ def test_the_packaged_criteria_are_those_of_two_room():
 
     assert criteria.success_at_least == 0.74
     assert criteria.violations["teleport"].claim_at == 80
-    assert set(criteria.nuisances["light.gain"]) == {0.2, 0.4, 0.6, 0.8, 1.0}
+    assert set(criteria.nuisances["light.gain"]) == {0.05, 0.1, 0.2, 0.5, 1.0}
     assert {"freeze", "blackout", "frozen_camera"} <= set(criteria.violations)
 
 
