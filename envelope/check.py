@@ -85,7 +85,7 @@ def check_deployment(
             envelope,
             deployment,
             lapses,
-            checkpoint=model.name,
+            checkpoint=model.path or model.name,
             relied_on=relied_on,
             unsettled=unsettled,
         ),

@@ -18,6 +18,8 @@ class ModelIdentity:
     tensor_digest: str | None = None
     """None where reading it would take torch."""
     config_digest: str | None = None
+    path: str | None = None
+    """Where it lies from here, for a command to copy; its name where that is enough."""
 
 
 def require_same_model(state: ModelState, model: ModelIdentity) -> str:

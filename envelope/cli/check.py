@@ -1,5 +1,6 @@
 """`envelope check`: is this deployment still inside what was measured?"""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,12 +86,14 @@ def _identity(checkpoint: Path) -> ModelIdentity:
     """What can be known of a checkpoint without torch."""
     from envelope.digest import bytes_sha256, file_sha256
 
+    path = os.path.relpath(checkpoint)
     if checkpoint.suffix != ".safetensors":
-        return ModelIdentity(checkpoint.name, {checkpoint.name: file_sha256(checkpoint)})
+        files = {checkpoint.name: file_sha256(checkpoint)}
+        return ModelIdentity(checkpoint.name, files, path=path)
     data = read_bytes(checkpoint, next_step="check the path")
     tensor_digest, config_digest = _digests(data, checkpoint.name)
     files = {checkpoint.name: bytes_sha256(data)}
-    return ModelIdentity(checkpoint.name, files, tensor_digest, config_digest)
+    return ModelIdentity(checkpoint.name, files, tensor_digest, config_digest, path)
 
 
 def _digests(data: bytes, name: str) -> tuple[str | None, str]:
