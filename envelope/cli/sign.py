@@ -1,12 +1,17 @@
 """`envelope sign`: vouch for a record, its measurements and its report."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from envelope.cli.files import Folder, read_bytes, write_whole
 from envelope.errors import DigestMismatch
 from envelope.records import Envelope
+
+if TYPE_CHECKING:
+    from envelope.signing import PrivateKey
 
 
 @click.command("sign")
@@ -40,19 +45,27 @@ def command(folder: Path, sign_key: Path, passphrase_env: str | None) -> None:
 def sign(
     files: Folder, envelope: Envelope, sign_key: Path, *, passphrase_env: str | None = None
 ) -> None:
-    """Sign what lies in the folder now.
-
-    Subjects: each file of the checkpoint, its tensors, the measurements and the report.
-    """
-    from envelope.attestation import Subject, make
-    from envelope.digest import TENSOR_DIGEST, bytes_sha256
+    """Sign what lies in the folder now."""
     from envelope.keyfiles import read_private_key
 
     key = read_private_key(sign_key, passphrase_env=passphrase_env)
+    beside = {
+        path.name: read_bytes(path, next_step="run `envelope report` first")
+        for path in (files.measurements, files.report)
+    }
+    write_whole(files.attestation, attest(envelope, beside, key))
+
+
+def attest(envelope: Envelope, beside: Mapping[str, bytes], key: "PrivateKey") -> bytes:
+    """The attestation of a record.
+
+    Subjects: each file of the checkpoint, its tensors, and the files `beside` the record by name.
+    """
+    from envelope.attestation import Subject, make
+    from envelope.digest import TENSOR_DIGEST, bytes_sha256
+
     state = envelope.model_state
     subjects = [Subject(file.path, {"sha256": file.sha256}) for file in state.files]
     subjects.append(Subject(f"{state.files[0].path}#tensors", {TENSOR_DIGEST: state.tensor_digest}))
-    for path in (files.measurements, files.report):
-        data = read_bytes(path, next_step="run `envelope report` first")
-        subjects.append(Subject(path.name, {"sha256": bytes_sha256(data)}))
-    write_whole(files.attestation, make(envelope.model_dump(mode="json"), subjects, key))
+    subjects += [Subject(name, {"sha256": bytes_sha256(data)}) for name, data in beside.items()]
+    return make(envelope.model_dump(mode="json"), subjects, key)
