@@ -336,7 +336,7 @@ def _strength(picture: Picture) -> float:
 def _still(picture: Picture) -> Html:
     strength = number_of(picture.condition.get("strength"))
     value = number_of(picture.condition.get("amount"))
-    words = [] if strength is None else [f"strength {number(strength, 1)}"]
+    words = [] if strength is None else [f"strength {short(strength)}"]
     if value is not None:
         words.append(amount(value, str(picture.condition.get("unit", "1"))))
     return still(picture, " · ".join(words) or picture.caption)

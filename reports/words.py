@@ -56,8 +56,10 @@ def verdict_word(verdict: str) -> Html:
 
 
 def number(value: float, decimals: int = 3) -> str:
-    """Fixed decimals, a true minus, never `-0`; very large and very small in powers of ten."""
-    if value != 0 and (abs(value) >= 1e6 or abs(value) < 0.5 * 10**-decimals):
+    """Fixed decimals, a true minus, never `-0`; powers of ten for what is very large, and for what
+    is very small where more decimals are asked for than a share needs."""
+    too_small = decimals > 2 and abs(value) < 0.5 * 10**-decimals
+    if value != 0 and (abs(value) >= 1e6 or too_small):
         digits, power = f"{value:.2e}".split("e")
         return f"{digits}\u00d710^{int(power)}".replace("-", "\u2212")
     text = f"{value:.{decimals}f}"
