@@ -198,7 +198,15 @@ def _unseen(view: View) -> Html:
             "Nothing in this record would raise an alarm.",
         )
     else:
+        silent = [
+            claim.id.removeprefix("nuisance.")
+            for claim in record.claims
+            if claim.outcome == "fails_silently"
+        ]
         body = [_monitor_sight(monitor, record) for monitor in record.monitors]
+        if silent:
+            body.append(tag("h4", "planning fails, and no monitor says so"))
+            body.append(tag("ul", _sight("fails", "silent under", silent), class_="marks"))
     return _card("What the monitor cannot see", body)
 
 
