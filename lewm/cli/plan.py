@@ -1,0 +1,65 @@
+"""`lewm plan`: one plan, executed."""
+
+import json
+import math
+from pathlib import Path
+
+import click
+
+from lewm.cli.options import json_option, model_option, seed_option
+from lewm.errors import LewmError
+
+
+@click.command()
+@model_option
+@click.option("--start", required=True, metavar="X,Y", help="State to start from, world units.")
+@click.option("--goal", required=True, metavar="X,Y", help="State to reach, world units.")
+@seed_option
+@json_option
+def plan(model: Path, start: str, goal: str, seed: int, as_json: bool) -> None:
+    """Plan once, execute the plan, and say where it ends."""
+    import numpy as np
+
+    from lewm.adapter import load_model
+    from lewm.planner import CEM
+    from lewm.worlds import make_world
+
+    loaded = load_model(model)
+    world = make_world(loaded.world)
+    loaded.require_world(world)
+    width = world.state_width
+    state, target = np.array([_point(start, width)]), np.array([_point(goal, width)])
+    found = CEM(loaded.plan_config).plan(loaded, world.render(state), world.render(target), [seed])
+    for action in found.actions[0]:
+        state = world.step(state, action[None])
+    result = {
+        "actions": found.actions[0].tolist(),
+        "imagined_cost": float(found.imagined_cost[0]),
+        "reached": state[0].tolist(),
+        "distance": float(world.distance(state, target)[0]),
+        "solved": bool(world.solved(state, target)[0]),
+    }
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    for step, (across, along) in enumerate(result["actions"]):
+        click.echo(f"env step {step + 1:2d}  {across:+.3f} {along:+.3f}")
+    click.echo(f"imagined cost {result['imagined_cost']:.4f}")
+    reached = ", ".join(f"{value:.1f}" for value in state[0])
+    click.echo(
+        f"reached ({reached}), {result['distance']:.1f} px from the goal: "
+        f"{'solved' if result['solved'] else 'not solved'} by {world.success_rule}"
+    )
+
+
+def _point(text: str, width: int) -> list[float]:
+    try:
+        point = [float(part) for part in text.split(",")]
+        if len(point) != width or not all(map(math.isfinite, point)):
+            raise ValueError
+    except ValueError:
+        raise LewmError(
+            f"{text!r} is not a state of {width} finite numbers",
+            next_step="write for instance 40,40",
+        ) from None
+    return point
