@@ -52,16 +52,15 @@ class NuisanceShift(Suite):
         def drop(shift: "Shift", frames: "ShiftedFrames") -> float:
             cell = _closed_cell(bench, shift, frames)
             closed[shift, frames] = cell
-            before, _ = planning.paired_with(clean, cell, "success")
-            return 1.0 if before is None else float(np.mean(before - rows.outcomes(cell)))
+            return drop_seen(clean, cell)
 
-        def displacement(shift: "Shift") -> float:
-            cell = opened[shift]
-            if cell.status == "crashed":
-                return float("inf")
-            return float(np.median(rows.numbers(cell, "displacement")))
-
-        shift_plan.closed_loop(bench, shifts, displacement, drop)
+        shift_plan.closed_loop(
+            bench.profile,
+            bench.criteria,
+            shifts,
+            lambda shift: displacement_seen(opened[shift]),
+            drop,
+        )
         return [*opened.values(), *closed.values()]
 
     def summarise(
@@ -78,6 +77,19 @@ class NuisanceShift(Suite):
         for cell, (estimate, _, note), p_holm in zip(closed, drops, adjusted, strict=True):
             found += _closed_summary(cell, monitors, estimate, note, p_holm)
         return found
+
+
+def drop_seen(clean: Sequence[Cell], cell: Cell) -> float:
+    """Share of the cases that a closed-loop cell lost; 1 where it cannot be paired."""
+    before, _ = planning.paired_with(clean, cell, "success")
+    return 1.0 if before is None else float(np.mean(before - rows.outcomes(cell)))
+
+
+def displacement_seen(cell: Cell) -> float:
+    """Median latent displacement in an open-loop cell; without end where it crashed."""
+    if cell.status == "crashed":
+        return float("inf")
+    return float(np.median(rows.numbers(cell, "displacement")))
 
 
 def _open_cell(bench: "Bench", shift: "Shift") -> Cell:

@@ -99,11 +99,11 @@ def paired_with(
     problem = rows.trouble(model) or rows.trouble([other])
     if problem:
         return None, problem
-    by_stream = {int(cell.condition["stream"]): rows.numbers(cell, column) for cell in model}
-    streams = rows.numbers(other, "stream").astype(int)
+    by_stream = {float(cell.condition["stream"]): rows.numbers(cell, column) for cell in model}
+    streams = rows.numbers(other, "stream").tolist()
     missing = sorted(set(streams) - set(by_stream))
     if missing:
-        return None, f"the clean arm has no planner stream {missing[0]}"
+        return None, f"the clean arm has no planner stream {missing[0]:g}"
     if any(len(found) != len(streams) for found in by_stream.values()):
         return None, f"the clean arm has other cases than {other.condition}"
     return np.array([by_stream[stream][case] for case, stream in enumerate(streams)]), ""

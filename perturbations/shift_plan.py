@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from envelope.records import Criteria
 from perturbations.nuisance import Shift
 from perturbations.nuisances import find
+from perturbations.profiles import Profile
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
@@ -31,21 +33,28 @@ def open_loop(bench: "Bench") -> list[Shift]:
 
 
 def closed_loop(
-    bench: "Bench", shifts: Sequence[Shift], displacement: Callable[[Shift], float], drop: Drop
+    profile: Profile,
+    criteria: Criteria,
+    shifts: Sequence[Shift],
+    displacement: Callable[[Shift], float],
+    drop: Drop,
 ) -> None:
     """Run the closed-loop cells of the profile, one after the other, through `drop`.
 
+    Which these are follows from the rows alone, so that whoever has the rows can follow it again.
+
     Args:
-        bench: has profile and criteria.
+        profile: says how many cells run.
+        criteria: say which drop is harmless.
         shifts: of `open_loop`.
         displacement: median latent displacement seen in open loop; it picks the worst direction.
         drop: runs a cell.
     """
     worst = _worst_directions(shifts, displacement)
-    if bench.profile.shifted_cells == "few":
+    if profile.shifted_cells == "few":
         _few(worst, drop)
-    elif bench.profile.shifted_cells == "bisect":
-        _bisect(worst, drop, limit=bench.criteria.max_success_drop)
+    elif profile.shifted_cells == "bisect":
+        _bisect(worst, drop, limit=criteria.max_success_drop)
     else:
         for shift in shifts:
             drop(shift, "current")

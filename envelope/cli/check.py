@@ -1,5 +1,6 @@
 """`envelope check`: is this deployment still inside what was measured?"""
 
+import contextlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,8 +75,9 @@ def _named(deploy: Path, given: str | None, field: str) -> Path:
         )
     folder = deploy.absolute().parent
     for base in (folder, folder.parent):
-        if (base / given).is_file():
-            return base / given
+        with contextlib.suppress(OSError):  # such as a name that no file can have
+            if (base / given).is_file():
+                return base / given
     raise BadFile(
         f"{deploy} names {given} as `{field}`, and there is no such file beside it",
         next_step="correct the path; it is relative to the deploy file or to the folder around it",

@@ -1,18 +1,38 @@
 """Rows decide: every summary and every claim must follow from them."""
 
 from envelope.draft import draft
-from envelope.errors import DigestMismatch
+from envelope.errors import BadFile, DigestMismatch
 from envelope.records import Envelope, Measurements
 
 
 def require_same_summaries(measurements: Measurements) -> None:
-    """Recompute thresholds and summaries from the rows.
+    """Hold the rows to the plan, and recompute thresholds and summaries from them.
 
     Raises:
-        DigestMismatch: one was edited, or comes from another version of the suites.
+        DigestMismatch: one was edited, or comes from another version of the suites; or the cells
+            are not those of the plan, each with all of its rows.
+        BadFile: a column or a condition holds something that no suite writes.
     """
-    from perturbations import audit
+    try:
+        _require_same_summaries(measurements)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise BadFile(
+            f"the rows cannot be read: {' '.join(str(error).split())}",
+            next_step="measure again, or restore the file as it was written",
+        ) from None
 
+
+def _require_same_summaries(measurements: Measurements) -> None:
+    from perturbations import audit
+    from perturbations.profiles import find_profile
+    from perturbations.whole import contradiction
+
+    plan = measurements.plan
+    if problem := contradiction(measurements.cells, plan, find_profile(plan.profile)):
+        raise DigestMismatch(
+            f"the cells do not follow from the plan: {problem}",
+            next_step="run `envelope measure` again; what is left after a choice is not evidence",
+        )
     thresholds, _ = audit.monitors_from(measurements.cells, measurements.plan.criteria)
     if thresholds != measurements.monitors:
         raise DigestMismatch(

@@ -7,7 +7,7 @@ import pytest
 
 from tests.bad.cli import make
 from tests.cli.commands import envelope, lewm
-from tests.cli.making import awake_checkpoint
+from tests.cli.making import awake_checkpoint, rewrite
 
 BAD = Path(__file__).parents[1] / "bad" / "cli"
 LAB = ("--key", "lab.pub")
@@ -298,3 +298,13 @@ def test_what_the_bad_files_were_made_from_is_accepted(made, tmp_path):
         *("--batch-size", "4"),
     )
     assert done.status == 0, done
+
+
+@pytest.mark.parametrize("field", ["envelope", "checkpoint"])
+def test_a_name_that_no_file_can_have_is_refused_as_any_other(made_up, field):
+    rewrite(made_up.deploy, rf"(?m)^(\s*{field}): .*$", r"\1: " + "a" * 3000)
+
+    done = envelope("check", "--deploy", made_up.deploy, *LAB)
+
+    done.refused(2, "there is no such file beside it")
+    assert "could not finish" not in done.err

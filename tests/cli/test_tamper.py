@@ -207,6 +207,38 @@ def test_an_unfavourable_suite_that_is_left_out_leaves_its_claims_unknown(measur
     assert claims["nuisance.light.gain"] == "unknown"
 
 
+def _take_out_the_failed_cases(measurements: Any) -> None:
+    closed = [cell for cell in measurements["cells"] if "success" in cell["rows"]]
+    arm = next(cell for cell in closed if cell["arm"] == "model")
+    solved = arm["rows"]["success"]
+    for cell in closed:
+        for name, column in cell["rows"].items():
+            cell["rows"][name] = [v for v, kept in zip(column, solved, strict=True) if kept]
+
+
+def _take_out_the_nuisance_that_hurts(measurements: Any) -> None:
+    cells = measurements["cells"]
+    cells.remove(next(cell for cell in cells if cell["condition"].get("loop") == "closed"))
+
+
+@pytest.mark.parametrize("change", [_take_out_the_failed_cases, _take_out_the_nuisance_that_hurts])
+def test_what_was_planned_cannot_be_thinned_out_although_all_summaries_follow(measured, change):
+    forge_consistently(measured, change)
+
+    envelope("draft", measured.path).refused(3, "the cells do not follow from the plan")
+    envelope("report", measured.path).refused(3, "the cells do not follow from the plan")
+
+
+def test_rows_that_no_suite_writes_are_refused_in_one_message(measured):
+    def nonsense(measurements: Any) -> None:
+        cell = next(cell for cell in measurements["cells"] if "success" in cell["rows"])
+        cell["rows"]["success"] = ["yes"] * len(cell["rows"]["success"])
+
+    edit(measured.measurements, nonsense)
+
+    envelope("draft", measured.path).refused(2, "the rows cannot be read", "in 'success'")
+
+
 # --- the whole folder -------------------------------------------------------------------------
 
 

@@ -1,0 +1,171 @@
+"""Are these the cells that the plan called for, each with all of its rows?
+
+A summary follows from its rows whatever rows there are: cases that were taken out of every cell, or
+a cell that was taken out with its summary, leave no trace in it. They do in the plan. A suite of
+which nothing is left needs no look here, for its claims are unknown.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from envelope.records import Cell, Plan
+from perturbations import planning, rows
+from perturbations.horizon_drift import NAME as DRIFT
+from perturbations.monitors import SUITE as CALIBRATION
+from perturbations.nuisance import Shift
+from perturbations.nuisance_shift import NAME as SHIFTED
+from perturbations.nuisance_shift import displacement_seen, drop_seen
+from perturbations.profiles import Profile
+from perturbations.shift_plan import closed_loop
+from perturbations.voe import NAME as VIOLATIONS
+
+_SUITES = (CALIBRATION, planning.NAME, SHIFTED, VIOLATIONS, DRIFT)
+_OFFSET = "goal_offset_env_steps"
+
+
+def contradiction(cells: Sequence[Cell], plan: Plan, profile: Profile) -> str:
+    """What the cells lack, or have too much of, to be those of the plan; empty when all is well.
+
+    Args:
+        cells: of one run.
+        plan: as written down before the first of them.
+        profile: the one that the plan names.
+    """
+    known = [cell for cell in cells if cell.suite in _SUITES]
+    return (
+        _twice(known)
+        or next(filter(None, (_row_trouble(cell, plan) for cell in known)), "")
+        or _mixed(known)
+        or _unplanned_shifts(known, plan, profile)
+        or _unplanned_offsets(known, profile)
+    )
+
+
+def _twice(cells: Iterable[Cell]) -> str:
+    counted = Counter(cell.id for cell in cells)
+    twice = [cell_id for cell_id, number in counted.items() if number > 1]
+    return f"two cells have the id {twice[0]}" if twice else ""
+
+
+def _row_trouble(cell: Cell, plan: Plan) -> str:
+    if cell.status == "crashed" or not any(cell.rows.values()):
+        return ""
+    column, planned = _rows_planned(cell, plan)
+    if cell.rows.get(column) == list(range(planned)):
+        return ""
+    found = len(cell.rows.get(column, []))
+    return (
+        f"{_name(cell)} has {found} rows that are not {column} 0 to {planned - 1}, "
+        f"of which the plan has {planned}"
+    )
+
+
+def _rows_planned(cell: Cell, plan: Plan) -> tuple[str, int]:
+    """Name of the column that counts the rows, and their number."""
+    if cell.suite == CALIBRATION:
+        return "episode", plan.num_calibration_episodes
+    if cell.suite == planning.NAME or cell.condition.get("loop") == "closed":
+        return "case", plan.num_cases
+    if cell.suite == DRIFT and _OFFSET in cell.condition:
+        return "case", plan.num_cases
+    if cell.suite == SHIFTED:
+        return "episode", int(cell.condition.get("num_episodes", plan.num_scoring_episodes))
+    return "episode", plan.num_scoring_episodes
+
+
+def _mixed(cells: Iterable[Cell]) -> str:
+    """Whether cells that have to share their cases do not, or calibration ones were scored."""
+    digests: dict[str, set[str]] = {"calibration": set(), "scoring": set(), "closed loop": set()}
+    for cell in cells:
+        if cell.suite == CALIBRATION:
+            digests["calibration"].add(cell.cases)
+        elif cell.suite == planning.NAME or cell.condition.get("loop") == "closed":
+            digests["closed loop"].add(cell.cases)
+        elif _OFFSET not in cell.condition:
+            digests["scoring"].add(cell.cases)
+    for name, found in digests.items():
+        if len(found) > 1:
+            return f"the {name} cells rest on {len(found)} sets of cases, and have to share one"
+    if digests["calibration"] & digests["scoring"]:
+        return "the thresholds were set on the episodes that they are judged on"
+    return ""
+
+
+class _NotThereError(Exception):
+    """A cell that the rule calls for is not there."""
+
+
+def _unplanned_shifts(cells: Sequence[Cell], plan: Plan, profile: Profile) -> str:
+    """Follow the rule that chose the closed-loop cells again, over the rows it went by."""
+    clean = planning.clean_model_cells(cells)
+    own = rows.select(cells, SHIFTED)
+    if not own or rows.trouble(clean):
+        return ""
+    opened = {_shift(cell): cell for cell in own if cell.condition.get("loop") == "open"}
+    closed = {
+        (_shift(cell), str(cell.condition.get("frames"))): cell
+        for cell in own
+        if cell.condition.get("loop") == "closed"
+    }
+    if absent := _open_loop_gap(opened, plan):
+        return absent
+    called: set[tuple[Shift, str]] = set()
+
+    def drop(shift: Shift, frames: str) -> float:
+        if (shift, frames) not in closed:
+            raise _NotThereError(
+                f"{shift.nuisance} at strength {shift.strength:g} ({shift.direction}, {frames} "
+                "frame) had to run in closed loop, and there is no such cell"
+            )
+        called.add((shift, frames))
+        return drop_seen(clean, closed[shift, frames])
+
+    try:
+        closed_loop(
+            profile,
+            plan.criteria,
+            list(opened),
+            lambda shift: displacement_seen(opened[shift]),
+            drop,
+        )
+    except _NotThereError as error:
+        return str(error)
+    uncalled = [cell for key, cell in closed.items() if key not in called]
+    return f"{_name(uncalled[0])} was not called for by the rule of the plan" if uncalled else ""
+
+
+def _open_loop_gap(opened: Iterable[Shift], plan: Plan) -> str:
+    """A strength of a direction that was shown at others; directions are the world's to know."""
+    shown = {(shift.nuisance, shift.direction, shift.strength) for shift in opened}
+    for nuisance, direction in sorted({key[:2] for key in shown}):
+        for strength in plan.criteria.nuisances.get(nuisance, []):
+            if (nuisance, direction, strength) not in shown:
+                return f"{nuisance} ({direction}) was not shown at strength {strength:g}"
+    return ""
+
+
+def _unplanned_offsets(cells: Sequence[Cell], profile: Profile) -> str:
+    own = rows.select(cells, DRIFT)
+    found = {cell.condition[_OFFSET] for cell in own if _OFFSET in cell.condition}
+    if own and found != set(profile.goal_offsets_env_steps):
+        return (
+            f"goal offsets {sorted(map(str, found))} were run in closed loop, the profile "
+            f"{profile.name} has {list(profile.goal_offsets_env_steps)}"
+        )
+    return ""
+
+
+def _shift(cell: Cell) -> Shift:
+    of = cell.condition
+    return Shift(
+        nuisance=str(of.get("nuisance")),
+        direction=str(of.get("direction")),
+        strength=float(of.get("strength", 0.0)),
+        amount=float(of.get("amount", 0.0)),
+        unit=str(of.get("unit")),
+        nominal=float(of.get("nominal", 0.0)),
+    )
+
+
+def _name(cell: Cell) -> str:
+    return f"the cell {cell.suite} {cell.arm} {cell.condition}"

@@ -1,0 +1,86 @@
+"""Arms are paired: each case keeps its start, its goal and its planner stream."""
+
+import numpy as np
+import pytest
+
+from envelope.records import Cell
+from perturbations import planning
+from perturbations.closed_loop import Loop
+from perturbations.monitors import all_scores
+from tests import known_models as known
+from tests.perturbations.audits import audited
+
+
+def cell(arm, condition, **rows):
+    return Cell(
+        id="0" * 64,
+        suite="planning",
+        arm=arm,
+        condition=condition,
+        cases="1" * 64,
+        status="done",
+        rows=rows,
+        error="",
+    )
+
+
+CLEAN = [
+    cell("model", {"stream": 0}, success=[True, False, False, False]),
+    cell("model", {"stream": 1}, success=[False, True, False, False]),
+    cell("model", {"stream": 2}, success=[False, False, True, True]),
+]
+
+
+def test_a_case_is_paired_with_the_clean_row_of_its_own_stream():
+    other = cell("random", {}, stream=[0, 1, 2, 0], success=[True] * 4)
+
+    paired, problem = planning.paired_with(CLEAN, other, "success")
+
+    assert problem == ""
+    assert paired is not None
+    assert paired.tolist() == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("stream", [7, 1e300])
+def test_a_stream_that_the_clean_arm_does_not_have_pairs_with_nothing(stream):
+    other = cell("random", {}, stream=[stream] * 4, success=[True] * 4)
+
+    paired, problem = planning.paired_with(CLEAN, other, "success")
+
+    assert paired is None
+    assert "no planner stream" in problem
+
+
+def test_one_row_per_case_takes_the_streams_in_turn():
+    assert planning.one_per_case(CLEAN, "success").tolist() == [True, True, True, False]
+
+
+def test_references_and_shifted_arms_spread_the_cases_over_all_streams():
+    bench, found, _ = audited("Oracle")
+    arms = [
+        one
+        for one in found.cells
+        if "success" in one.rows and one.suite != "horizon_drift" and "stream" not in one.condition
+    ]
+
+    assert len(arms) >= 6
+    for one in arms:
+        assert one.rows["stream"] == bench.streams_of_cases.tolist(), one.condition
+    assert sorted(set(bench.streams_of_cases.tolist())) == [0, 1, 2]
+
+
+def test_a_solved_case_is_no_longer_watched(monkeypatch):
+    bench = known.bench(known.Drifting())
+    asked = {}
+
+    def watched(model, z, blocks):
+        asked[blocks.shape[1]] = len(blocks)
+        return all_scores(model, z, blocks)
+
+    monkeypatch.setattr("perturbations.closed_loop.all_scores", watched)
+    rows = Loop("model", bench.cases, np.zeros(len(bench.cases), dtype=int), 30).run(bench)
+
+    needed = -(-np.array(rows["env_steps"]) // bench.block_size)
+    lengths, counts = np.unique(needed, return_counts=True)
+    assert len(lengths) > 1
+    assert asked == dict(zip(lengths.tolist(), counts.tolist(), strict=True))

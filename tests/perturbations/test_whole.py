@@ -1,0 +1,147 @@
+"""Rows and cells that were taken out, or put in, contradict the plan."""
+
+from dataclasses import replace
+
+import pytest
+
+from perturbations import audit
+from perturbations.whole import contradiction
+from tests import known_models as known
+from tests.perturbations.audits import audited
+
+BISECTING = replace(known.PROFILE, shifted_cells="bisect", num_cases=12, num_streams=1)
+
+
+@pytest.fixture(scope="module")
+def few():
+    bench, found, _ = audited("Oracle")
+    return found.cells, audit.plan(bench)
+
+
+@pytest.fixture(scope="module")
+def bisected():
+    bench = known.bench(known.BackgroundReader(), profile=BISECTING)
+    return audit.run(bench, ["planning", "nuisance_shift"]).cells, audit.plan(bench)
+
+
+def of(cells, suite, **condition):
+    return [
+        cell
+        for cell in cells
+        if cell.suite == suite and all(cell.condition.get(k) == v for k, v in condition.items())
+    ]
+
+
+def with_rows(cell, change):
+    rows = {name: change(column) for name, column in cell.rows.items()}
+    return cell.model_copy(update={"rows": rows})
+
+
+def judge(cells, plan, profile=known.PROFILE):
+    return contradiction(cells, plan, profile)
+
+
+def test_the_cells_of_a_whole_run_are_those_of_its_plan(few, bisected):
+    assert judge(*few) == ""
+    assert judge(*bisected, BISECTING) == ""
+
+
+@pytest.mark.parametrize(
+    "suite", ["monitors", "planning", "nuisance_shift", "voe", "horizon_drift"]
+)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda column: column[1:],
+        lambda column: column[:-1],
+        lambda column: column * 2,
+        lambda column: column[::-1],
+    ],
+    ids=["first_gone", "last_gone", "doubled", "reordered"],
+)
+def test_rows_that_are_gone_doubled_or_in_another_order_are_noticed(few, suite, change):
+    cells, plan = few
+    one = of(cells, suite)[-1]
+
+    changed = [with_rows(cell, change) if cell is one else cell for cell in cells]
+
+    assert f"the cell {suite}" in judge(changed, plan)
+
+
+def test_the_failed_cases_cannot_be_taken_out_of_all_cells_together(few):
+    cells, plan = few
+    gone = {0, 3}
+    fewer = [
+        with_rows(cell, lambda column: [v for i, v in enumerate(column) if i not in gone])
+        if "success" in cell.rows
+        else cell
+        for cell in cells
+    ]
+
+    assert "of which the plan has 40" in judge(fewer, plan)
+
+
+def test_a_cell_that_counts_twice_is_noticed(few):
+    cells, plan = few
+
+    assert "two cells have the id" in judge([*cells, of(cells, "planning")[0]], plan)
+
+
+def test_arms_on_other_cases_are_noticed(few):
+    cells, plan = few
+    one = of(cells, "nuisance_shift", loop="closed")[0]
+    moved = [cell.model_copy(update={"cases": "0" * 64}) if cell is one else cell for cell in cells]
+
+    assert "closed loop cells rest on 2 sets of cases" in judge(moved, plan)
+
+
+def test_a_threshold_set_on_the_episodes_it_is_judged_on_is_noticed(few):
+    cells, plan = few
+    scored = of(cells, "voe")[0].cases
+    moved = [
+        cell.model_copy(update={"cases": scored}) if cell.suite == "monitors" else cell
+        for cell in cells
+    ]
+
+    assert "thresholds were set on the episodes" in judge(moved, plan)
+
+
+def test_no_closed_loop_cell_that_the_rule_chose_can_be_left_out(bisected):
+    cells, plan = bisected
+    closed = of(cells, "nuisance_shift", loop="closed")
+
+    for gone in closed:
+        left = [cell for cell in cells if cell is not gone]
+        assert "had to run in closed loop" in judge(left, plan, BISECTING), gone.condition
+
+
+def test_a_closed_loop_cell_that_the_rule_did_not_choose_is_noticed(few):
+    cells, plan = few
+    one = of(cells, "nuisance_shift", loop="closed")[0]
+    other = one.model_copy(
+        update={"id": "0" * 64, "condition": {**one.condition, "frames": "both"}}
+    )
+
+    assert "was not called for" in judge([*cells, other], plan)
+
+
+def test_a_strength_that_was_not_shown_in_open_loop_is_noticed(few):
+    cells, plan = few
+    gone = of(cells, "nuisance_shift", loop="open")[0]
+
+    assert "was not shown at strength" in judge([c for c in cells if c is not gone], plan)
+
+
+def test_a_goal_offset_that_the_profile_asks_for_cannot_be_left_out(few):
+    cells, plan = few
+    asking = replace(known.PROFILE, goal_offsets_env_steps=(30,))
+
+    assert "goal offsets [] were run" in judge(cells, plan, asking)
+
+
+def test_a_suite_that_is_gone_altogether_and_a_crash_are_left_to_the_claims(few):
+    cells, plan = few
+    crashed = cells[-1].model_copy(update={"status": "crashed", "rows": {}, "error": "x"})
+
+    assert judge([cell for cell in cells if cell.suite != "planning"], plan) == ""
+    assert judge([*cells[:-1], crashed], plan) == ""
