@@ -23,20 +23,23 @@ NUM_RESAMPLES = 2_000
 MIN_EPISODES = 10
 """Fewer episodes have no bootstrap interval worth the name; the estimate is then left out."""
 _RARE = 5.0
+_RARE_IN_A_SHARE = 15.0
+"""With 5 to 15 failures' worth of cases the lower percentile lay above the truth in up to 4.8 % of
+3,000 simulated audits of 150 cases instead of 2.5 %; from 15 on in at most 3.3 %."""
 
 
 def mean_share(shares: ArrayLike, *, seed: int) -> Estimate:
     """Mean of one share per episode, each in [0, 1], such as success over planner streams.
 
-    Where successes or failures are rare (fewer than five episodes' worth) resampling cannot see
-    the other side: the interval is then Clopper and Pearson's, with a mean as a fraction of a
-    success.
+    Where successes or failures are rare (fewer than fifteen episodes' worth) resampling sees too
+    little of the other side: the interval is then Clopper and Pearson's, with a mean as a fraction
+    of a success.
     """
     values = _episodes(shares)
     if values.min() < 0 or values.max() > 1:
         raise ValueError(f"shares lie in [0, 1], got {values.min()} to {values.max()}")
     total = float(values.sum())
-    if min(total, len(values) - total) < _RARE or len(values) < MIN_EPISODES:
+    if min(total, len(values) - total) < _RARE_IN_A_SHARE or len(values) < MIN_EPISODES:
         return clopper_pearson(total, len(values))
     return _estimate(
         total / len(values), values[_draws(seed, len(values))].mean(axis=1), seed, len(values)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from envelope.records import Cell
-from perturbations import planning
+from perturbations import planning, stats
 from perturbations.closed_loop import Loop
 from perturbations.monitors import all_scores
+from perturbations.nuisance_shift import NuisanceShift
 from tests import known_models as known
 from tests.perturbations.audits import audited
 
@@ -49,6 +50,33 @@ def test_a_stream_that_the_clean_arm_does_not_have_pairs_with_nothing(stream):
 
     assert paired is None
     assert "no planner stream" in problem
+
+
+def test_the_drop_under_a_nuisance_is_counted_case_by_case():
+    condition = {
+        "nuisance": "blur",
+        "direction": "isotropic",
+        "unit": "px",
+        "loop": "closed",
+        "strength": 1.0,
+        "amount": 12.0,
+        "nominal": 0.0,
+        "frames": "current",
+    }
+    rng = np.random.default_rng(0)
+    success = rng.random((3, 60)) < 0.7
+    stream = np.arange(60) % 3
+    before = success[stream, np.arange(60)]
+    after = before & (rng.random(60) < 0.8)
+    clean = [cell("model", {"stream": s}, success=success[s].tolist()) for s in range(3)]
+    shifted = cell("model", condition, stream=stream.tolist(), success=after.tolist())
+    shifted = shifted.model_copy(update={"suite": "nuisance_shift"})
+
+    found = NuisanceShift().summarise([*clean, shifted], [], seed=0)
+
+    drop = next(one for one in found if one.quantity == "success_drop")
+    assert drop.estimate == stats.paired_difference(before, after)
+    assert drop.p_holm == stats.mcnemar(before, after)
 
 
 def test_one_row_per_case_takes_the_streams_in_turn():
