@@ -125,7 +125,8 @@ class Verified:
         raise DigestMismatch(
             f"{file} is not what {self.name} is about: its sha256 is {sha256[:12]}, the "
             f"attestation says {', '.join(known) or 'no sha256'}",
-            next_step=f"check the path, or run `envelope measure` on {file}",
+            next_step="restore the file as it was signed; for a checkpoint, check the path or run "
+            "`envelope measure` on it; `envelope report` makes the page again",
         )
 
 

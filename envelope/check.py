@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from envelope.deploy import Deployment
@@ -143,7 +144,7 @@ def _of_field(envelope: Envelope, result: FieldResult) -> Reason:
     elif result.unit:
         measured = envelope.input_scope.nuisance[result.field.removeprefix(_NUISANCE)].measured
         tried = value_text([measured.low, measured.high], result.unit)
-        message = f"declared {declared}, admitted {admitted}; measured {tried}"
+        message = f"declared {declared}, admitted {admitted}; closed-loop cells lie in {tried}"
     return Reason(code=code, subject=result.field, message=message, line=result.line)
 
 
@@ -162,7 +163,8 @@ def _of_claims(
         line = deployment.line(f"relies_on.{place}")
         claim = recorded.get(name)
         if claim is None:
-            message = "the record has no such claim"
+            near = get_close_matches(name, recorded, n=1)
+            message = "the record has no such claim" + "".join(f"; did you mean {n}?" for n in near)
             yield Reason(code="claim_not_recorded", subject=name, message=message, line=line)
         elif claim.verdict != "holds":
             yield Reason(code=_failing(claim), subject=name, message=_words(claim), line=line)

@@ -1,7 +1,7 @@
 """The smallest set of suites that would make the record speak about this deployment again."""
 
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 
 from envelope.deploy import Deployment
 from envelope.fields import value_at
@@ -12,6 +12,12 @@ _COST = ("horizon", "num_samples", "iterations")
 """Fields of the planner scope in which the cost of one plan is linear."""
 _OPEN_LOOP = ("voe",)
 """Suites that make no plans, so that a costlier planner leaves them alone."""
+_OPTIONS = {
+    "--world": "input_scope.world",
+    "--adapter": "model_state.adapter",
+    "--device": "planner_scope.conventions.device",
+}
+"""Options of `measure` for what it does not take from a deploy file."""
 _OWN_CLAIM = ("input_scope.", "")
 """Turns the field of a nuisance into the id of its claim, which has to be settled in any case."""
 
@@ -38,7 +44,7 @@ class RunAgain(Record):
 def run_again(
     envelope: Envelope,
     deployment: Deployment,
-    lapses: Iterable[Lapse],
+    lapses: Sequence[Lapse],
     *,
     checkpoint: str,
     relied_on: Collection[str],
@@ -72,12 +78,20 @@ def run_again(
         ]
     needed += [suite for claim in unsettled for suite in suites_of.get(claim, [])]
     scale = _scale(envelope, deployment)
-    costs = [_cost(envelope, suite, scale) for suite in dict.fromkeys(needed)]
+    profile = _profile(envelope, lapses, unsettled)
+    costs = [
+        SuiteCost(suite=suite, seconds=None)
+        if profile != envelope.profile
+        else _cost(envelope, suite, scale)
+        for suite in dict.fromkeys(needed)
+    ]
     known = [cost.seconds for cost in costs if cost.seconds is not None]
     return RunAgain(
         suites=costs,
         seconds=sum(known) if known else None,
-        command=_command(envelope, deployment, checkpoint) if of_record & set(needed) else "",
+        command=_command(envelope, deployment, checkpoint, profile)
+        if of_record & set(needed)
+        else "",
     )
 
 
@@ -99,8 +113,25 @@ def _scale(envelope: Envelope, deployment: Deployment) -> float:
     return scale
 
 
-def _command(envelope: Envelope, deployment: Deployment, checkpoint: str) -> str:
+def _profile(envelope: Envelope, lapses: Sequence[Lapse], unsettled: Collection[str]) -> str:
+    """The record's own, or `standard` where the `quick` one would leave the question open again.
+
+    A nuisance needs closed-loop cells between nominal and the strongest; `quick` runs none.
+    """
+    asked = [lapse.result.field for lapse in lapses if lapse.result.status != "undeclared"]
+    open_claims = {claim.id for claim in envelope.claims if claim.verdict == "unknown"}
+    is_nuisance = any(field.startswith("input_scope.nuisance.") for field in asked) or any(
+        claim.startswith("nuisance.") for claim in open_claims & set(unsettled)
+    )
+    return "standard" if is_nuisance and envelope.profile == "quick" else envelope.profile
+
+
+def _command(envelope: Envelope, deployment: Deployment, checkpoint: str, profile: str) -> str:
     """Measure all, as declared: cells that rest on nothing that changed are kept from before."""
-    words = ["envelope", "measure", "--model", checkpoint]
-    words += ["--profile", envelope.profile, "--seed", str(envelope.seed)]
+    words = ["envelope", "measure", "--model", checkpoint, "--profile", profile]
+    words += ["--seed", str(envelope.seed)]
+    for option, field in _OPTIONS.items():
+        declared = value_at(deployment.file, field)
+        if declared is not None and declared != value_at(envelope, field):
+            words += [option, str(declared)]
     return shlex.join([*words, "--deploy", deployment.name])

@@ -41,7 +41,8 @@ def require_same_model(state: ModelState, model: ModelIdentity) -> str:
     measured = ", ".join(f"{file.path} {file.sha256[:12]}" for file in state.files)
     if model.tensor_digest is None and model.files:
         next_step = (
-            "run `envelope verify --load` to compare the tensors, or `envelope measure` on this one"
+            "compare the tensors with `envelope verify ATTESTATION --load "
+            f"{model.path or model.name}`, or run `envelope measure` on this checkpoint"
         )
     else:
         next_step = f"check the path, or run `envelope measure` on {model.name}"

@@ -82,7 +82,11 @@ def _lines(verdict: "Verdict") -> Iterable[str]:
 
 
 def _reasons(verdict: "Verdict") -> Iterable[str]:
-    undeclared = [one.subject for one in verdict.reasons if one.code == "field_undeclared"]
+    undeclared = [
+        f"{one.subject} ({one.message})"
+        for one in verdict.reasons
+        if one.code == "field_undeclared"
+    ]
     for one in verdict.reasons:
         if one.code in _OF_CLAIMS:
             yield f"{_WORDS[one.code]}: {one.subject}: {one.message}{_place(verdict, one)}"
@@ -118,7 +122,7 @@ def _run_again(verdict: "Verdict") -> Iterable[str]:
     yield f"Measure again{total}:"
     for cost in plan.suites:
         known = f"about {duration_text(cost.seconds)}" if cost.seconds is not None else None
-        yield f"  {cost.suite}: {known or 'not part of this record, cost unknown'}"
+        yield f"  {cost.suite}: {known or 'no such run in this record, cost unknown'}"
     if plan.command:
         yield f"  {plan.command}"
 

@@ -102,7 +102,7 @@ def closed_loop_words(scope: NuisanceScope) -> str:
         return "not measured in closed loop"
     frames = f", {' and '.join(scope.frames)} frame" if scope.frames else ""
     measured = range_words(scope.measured, scope.unit, scope.nominal)
-    return f"measured in closed loop on {measured}{frames}"
+    return f"closed-loop cells lie in {measured}{frames}"
 
 
 def range_words(values: Range, unit: str, nominal: float) -> str:

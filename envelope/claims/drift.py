@@ -72,6 +72,7 @@ def admitted_goal_offsets(
 
 
 def _usable_horizon(evidence: Evidence, limit: float, horizon: int) -> Judged:
+    evidence.need_suite("horizon_drift")
     evidence.need_rows(
         [c for c in evidence.cells("horizon_drift") if _OFFSET not in c.condition],
         "horizon_drift",
@@ -157,7 +158,8 @@ def _offsets(evidence: Evidence, nominal: int) -> list[tuple[float, Known]]:
     """
     cells = [c for c in evidence.cells("horizon_drift") if _OFFSET in c.condition]
     summaries = evidence.find("horizon_drift/success_by_offset")
-    if "horizon_drift" in evidence.plan.suites and not cells:
+    evidence.need_suite("horizon_drift")
+    if not cells:
         raise Missing("no goal offset besides the nominal one was run")
     evidence.need_rows(cells, "success by goal offset")
     found: dict[float, Known] = {}

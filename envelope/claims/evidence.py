@@ -101,6 +101,15 @@ class Evidence:
         if not any(cell.rows and all(cell.rows.values()) for cell in listed):
             raise Missing(f"there are no rows behind {what}")
 
+    def need_suite(self, suite: str) -> None:
+        """Refuse to look for what no suite of the run was about.
+
+        Raises:
+            Missing: the suite was not part of the run.
+        """
+        if suite not in self.plan.suites:
+            raise Missing(self._why_absent(suite, suite))
+
     def _why_absent(self, what: str, suite: str) -> str:
         if suite not in self.plan.suites:
             return f"the suite {suite} was not part of the run"

@@ -42,5 +42,6 @@ def command(folder: Path, criteria: Path | None) -> None:
         verdict: sum(claim.verdict == verdict for claim in envelope.claims)
         for verdict in ("holds", "fails", "unknown")
     }
-    click.echo(f"drafted: {files.envelope}  {counts}")
+    words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    click.echo(f"drafted: {files.envelope}, with claims: {words}")
     click.echo(f"next: envelope sign {folder} --sign-key NAME.key")

@@ -36,7 +36,9 @@ SUITES = ("planning", "nuisance_shift", "voe", "horizon_drift")
 )
 @click.option("--criteria", type=click.Path(path_type=Path), help="Criteria file (YAML).")
 @click.option(
-    "--deploy", type=click.Path(path_type=Path), help="Plan as this deploy file declares."
+    "--deploy",
+    type=click.Path(path_type=Path),
+    help="Plan as this deploy file declares: search, horizon, goal offset, budget.",
 )
 @click.option("--sign-key", type=click.Path(path_type=Path), help="Private key to sign with.")
 @click.option("--passphrase-env", metavar="VARIABLE", help="Variable with the key's passphrase.")
@@ -85,6 +87,7 @@ def command(
     from envelope.cli.sign import sign
     from envelope.criteria import default_criteria, load_criteria
     from envelope.deploy import parse_deploy
+    from envelope.scope import compare_scope
     from perturbations.profiles import find_profile
 
     if not os.environ.get("ENVELOPE_TRACEBACK"):
@@ -94,10 +97,9 @@ def command(
         from envelope.keyfiles import read_private_key
 
         read_private_key(sign_key, passphrase_env=passphrase_env)
-    declared = None
+    given = None
     if deploy is not None:
         given = parse_deploy(read_bytes(deploy, next_step="check the path"), str(deploy))
-        declared = given.file.planner_scope
     started = time.monotonic()
     measurements = run(
         model,
@@ -110,13 +112,18 @@ def command(
         seed=seed,
         device=device,
         now=datetime.now(UTC),
-        declared=declared,
+        declared=given.file.planner_scope if given else None,
         threads=threads,
     )
     envelope = write_record_and_report(files, measurements, checkpoint=model)
     if sign_key is not None:
         sign(files, envelope, sign_key, passphrase_env=passphrase_env)
 
+    outside = (
+        [one.field for one in compare_scope(envelope, given) if one.status != "inside"]
+        if given
+        else []
+    )
     crashed = [cell for cell in measurements.cells if cell.status == "crashed"]
     status = 2 if crashed else 0
     if as_json:
@@ -135,6 +142,8 @@ def command(
         )
     else:
         _tell(files.path, envelope.claims, time.monotonic() - started, signed=sign_key is not None)
+        if outside:
+            click.echo(f"{deploy} is still outside by {', '.join(outside)}")
     if crashed:
         names = sorted({f"{cell.suite} {cell.arm}: {cell.error}" for cell in crashed})
         click.echo(
@@ -152,7 +161,8 @@ def _tell(folder: Path, claims: list, seconds: float, *, signed: bool) -> None: 
     marks = {"holds": "✓", "fails": "✗", "unknown": "?"}
     judged: list[Claim] = claims
     for claim in judged:
-        word = claim.verdict if claim.kind == "requirement" else claim.outcome.replace("_", " ")
+        is_plain = claim.kind == "requirement" and claim.verdict != "unknown"
+        word = claim.verdict if is_plain else claim.outcome.replace("_", " ")
         click.echo(f"{marks[claim.verdict]} {claim.id:34s} {word:14s} {claim.reason}")
     counts = {verdict: sum(c.verdict == verdict for c in judged) for verdict in marks}
     click.echo(

@@ -202,3 +202,11 @@ def test_a_planner_that_cannot_be_is_refused(measured, change, part):
 
     measure("--deploy", deploy).refused(2, part)
     assert json.loads(measured.measurements.read_bytes()) == before
+
+
+def test_what_measuring_cannot_bring_inside_is_said(measured):
+    deploy = rewrite(measured.deploy, "batchnorm: eval", "batchnorm: train", to=Path("new.yaml"))
+
+    done = measure("--deploy", deploy)
+
+    assert f"{deploy} is still outside by planner_scope.conventions.batchnorm" in done.out

@@ -103,3 +103,33 @@ def test_a_suite_without_a_time_is_listed_without_a_cost():
     found = checked(data, envelope=record).run_again
 
     assert (found.suites[0].seconds, found.seconds) == (None, None)
+
+
+def test_a_nuisance_that_the_quick_profile_left_open_asks_for_the_standard_one():
+    record = example_envelope().model_copy(update={"profile": "quick"})
+    data = {**template_data(), "relies_on": ["planning.success"]}
+    data["input_scope"]["nuisance"]["background.color"] = {"max_delta_e": 12}
+
+    found = checked(data, envelope=record).run_again
+
+    assert "--profile standard" in found.command
+    assert {cost.seconds for cost in found.suites} == {None}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "option"),
+    [
+        ("input_scope.world", "pusht", "--world pusht"),
+        ("model_state.adapter", "gym", "--adapter gym"),
+        ("planner_scope.conventions.device", "cuda", "--device cuda"),
+    ],
+)
+def test_the_command_has_an_option_for_what_measure_takes_from_no_file(field, value, option):
+    data = {**template_data(), "relies_on": ["planning.success"]}
+    *folders, name = field.split(".")
+    place = data
+    for folder in folders:
+        place = place[folder]
+    place[name] = value
+
+    assert option in checked(data).run_again.command
