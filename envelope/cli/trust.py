@@ -22,7 +22,14 @@ def command() -> None:
 @click.argument("public_key", type=click.Path(path_type=Path))
 @click.option("--name", help="What to call the key; the file's name without this.")
 def add(public_key: Path, name: str | None) -> None:
-    """Trust a public key as auditor from now on."""
+    """Trust a public key as auditor from now on.
+
+    \b
+    Example:
+        envelope trust add lab.pub
+
+    Exit status: 0 trusted, 2 not.
+    """
     from envelope.trust_lookup import trust_key
 
     trust_file = trust_key(public_key, name=name)

@@ -41,7 +41,14 @@ def collect(
     seed: int,
     out: Path,
 ) -> None:
-    """Let a policy act in a world and keep what happens."""
+    """Let a policy act in a world and keep what happens.
+
+    \b
+    Example:
+        lewm collect --factor agent.radius=14 --episodes 900 --out data.h5
+
+    Exit status: 0 done, 2 not.
+    """
     from lewm.collect import NoisyExpert, RandomPolicy, collect_to_file
     from lewm.policies import Mixture, Policy
     from lewm.straight_walker import StraightWalker

@@ -17,7 +17,14 @@ from lewm.errors import LewmError
 @seed_option
 @json_option
 def plan(model: Path, start: str, goal: str, seed: int, as_json: bool) -> None:
-    """Plan once, execute the plan, and say where it ends."""
+    """Plan once, execute the plan, and say where it ends.
+
+    \b
+    Example:
+        lewm plan --model ckpt.pt --start 40,40 --goal 90,60
+
+    Exit status: 0 done, 2 not.
+    """
     import numpy as np
 
     from lewm.adapter import load_model
@@ -29,6 +36,12 @@ def plan(model: Path, start: str, goal: str, seed: int, as_json: bool) -> None:
     loaded.require_world(world)
     width = world.state_width
     state, target = np.array([_point(start, width)]), np.array([_point(goal, width)])
+    for given, text in ((state, start), (target, goal)):
+        if not np.array_equal(world.step(given, np.zeros((1, 2))), given):
+            raise LewmError(
+                f"nothing can be at {text} in {world.name}",
+                next_step="choose a point inside the rooms, for instance 40,40",
+            )
     found = CEM(loaded.plan_config).plan(loaded, world.render(state), world.render(target), [seed])
     for action in found.actions[0]:
         state = world.step(state, action[None])

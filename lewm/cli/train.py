@@ -48,6 +48,12 @@ def train(
     The defaults are those of the bundled model. The recipe of the paper holds the weight of SIGReg
     (`--sigreg-weight 0.09 --final-sigreg-weight 0.09`) and builds the schedule for ten times the
     updates that it runs.
+
+    \b
+    Example:
+        lewm train --data data.h5 --out ckpt.pt
+
+    Exit status: 0 done, 2 not.
     """
     from lewm import config as presets
     from lewm.checkpoint import Checkpoint, save_checkpoint

@@ -83,6 +83,18 @@ def test_a_plan_says_in_json_what_it_says_in_words(model):
     assert len(as_json["actions"]) == 25
 
 
+@pytest.mark.parametrize("point", ["400,40", "112,150"], ids=["beyond the border", "in the wall"])
+@pytest.mark.parametrize("end", ["--start", "--goal"])
+def test_a_plan_from_or_to_where_nothing_can_be_is_refused(model, end, point):
+    ends = {"--start": "40,40", "--goal": "60,60"} | {end: point}
+    words = [word for pair in ends.items() for word in pair]
+
+    done = lewm("plan", "--model", model, *words)
+
+    assert done.status == 2
+    assert f"nothing can be at {point} in two-room" in done.err
+
+
 def test_an_evaluation_says_in_json_what_it_says_in_words(model):
     words = ("eval", "--model", model, "--num-cases", "3", "--streams", "2", "--no-references")
 
