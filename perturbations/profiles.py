@@ -6,19 +6,19 @@ one-step predictions alone runs at all strengths and magnitudes in every profile
 quick
     80 cases. Clean success to about 8 points either way, over three planner streams. Three
     nuisance classes in closed loop, each at full strength in its worst direction: robust when at
-    most 2 cases in 80 are lost, failing from 9 on, so that a true drop of 14 points is found four
+    most 2 cases in 80 are lost, failing from 15 on, so that a true drop of 22 points is found four
     times out of five. Every other class stays `unknown` for success. A violation class is
     detected from 88 % of 120 clips on, blind up to 71 %. No goal offset but the nominal one.
 standard
     150 cases, clean success to about 5 points. Every nuisance class in closed loop at two
     strengths, found by bisection, on the current frame: an admitted range has at most two steps.
     Goal frame and both frames for the two worst classes. Robust up to 7 cases lost in 150, failing
-    from 16 on (a true drop of 13 points). Detected from 86 % of 200 clips, blind up to 74 %.
+    from 24 on (a true drop of 18 points). Detected from 86 % of 200 clips, blind up to 74 %.
     Two further goal offsets.
 deep
     400 cases, five streams, clean success to about 3 points. The grid: every class, direction and
     strength on the current frame, the worst direction on the goal frame and on both. Robust up to
-    28 cases lost in 400, failing from 41 on. Detected from 85 % of 300 clips, blind up to 75 %.
+    28 cases lost in 400, failing from 53 on (a true drop of 15 points). Detected from 85 % of 300 clips, blind up to 75 %.
 
 The figures hold for the default criteria: a drop of 10 points, a detection rate of 80 %.
 """

@@ -32,7 +32,8 @@ class ViolationOfExpectation(Suite):
     the same clip without it. `detection`, the share with an alarm after the event; `auroc`, the
     chance that an unlawful clip scores above a lawful one; `delay` in env steps from the event,
     which comes right after a frame, to the first alarm; `false_alarms` on held-out lawful
-    episodes. A clip counts only if one who knows the true state could tell.
+    episodes. A clip counts only if one who knows the true state could tell, and is missed if the
+    same clip without the event raises an alarm as well.
 
     Blind to: classes that are not listed, two events in one clip, slow changes, and events of
     which the true state shows less than half of what moves in a lawful action block.
@@ -156,15 +157,19 @@ def _sensitivity(cell: Cell, monitor: CalibratedMonitor, seed: int) -> list[Meas
     kept = np.flatnonzero(rows.outcomes(cell, "kept") & rows.outcomes(cell, "oracle"))
     scores = _scores_after(cell, monitor.name)[kept]
     alarm = scores > monitor.threshold  # gaps compare as no alarm
-    detected = np.asarray(alarm.any(axis=1))
-    rate, _ = rows.share(detected)
     lawful = np.array([cell.rows[f"{monitor.name}_lawful"][row] for row in kept], dtype=np.float64)
+    without_event = lawful > monitor.threshold
+    detected = np.asarray(alarm.any(axis=1)) & ~without_event
+    rate, _ = rows.share(detected)
     auroc = bootstrap.auroc(np.nanmax(scores, axis=1), lawful, seed=seed)
     block = float(rows.numbers(cell, "block_size")[0])
     delays = (alarm[detected].argmax(axis=1) + 1) * block
     delay = bootstrap.median(delays, seed=seed) if len(delays) >= _MIN_CLIPS else None
     left_out = len(cell.rows["kept"]) - len(kept)
-    note = f"{left_out} of {len(cell.rows['kept'])} clips left out" if left_out else ""
+    parts = [f"{left_out} of {len(cell.rows['kept'])} clips left out"] if left_out else []
+    if without_event.any():
+        parts.append(f"{int(without_event.sum())} lawful twins alarm too, counted as missed")
+    note = "; ".join(parts)
     late = f"only {len(delays)} clips with an alarm" if delay is None else note
     return [
         rows.measurement(NAME, "detection", condition, rate, note=note),

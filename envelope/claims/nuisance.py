@@ -101,7 +101,7 @@ def nuisance_claims(
             family="F2",
             is_bound=True,
             statement=f"Success drops by at most {limit} under {name} of every strength up to "
-            f"{number(_strongest(criteria, name))}.",
+            f"{number(_strongest(criteria, name))}, in the directions and on the frames that ran.",
             criterion=f"success_drop <= {limit}",
             rests_on=(*CLOSED_LOOP, f"input_scope.nuisance.{name}"),
             suites=("planning", "nuisance_shift"),

@@ -97,9 +97,7 @@ def _point(
     loss = f"{where} success drops by {figures(found, limit)}, {found.episodes} cases"
     if found.high <= limit:
         outcome = "robust"
-    elif (
-        found.low > 0 and found.value > limit and (drop.p_holm is not None and drop.p_holm <= 0.05)
-    ):
+    elif found.low > limit and _significant(drop):
         outcome, words, alarms = _alarm(evidence, criteria, drop, monitors)
         loss += f"; allowed {number(limit)}; {words}"
     else:

@@ -77,9 +77,11 @@ def test_a_failing_amount_closes_all_amounts_beyond_it():
 
 @pytest.mark.parametrize(
     ("interval", "p_holm"),
-    [((0.02, 0.2, 0.4), 0.2), ((-0.01, 0.2, 0.4), 0.01), ((0.02, 0.09, 0.2), 0.01)],
+    [((0.2, 0.3, 0.4), 0.2), ((-0.01, 0.2, 0.4), 0.01), ((0.1, 0.2, 0.3), 0.001)],
 )
-def test_a_drop_fails_only_when_interval_value_and_test_agree(interval, p_holm):
+def test_a_drop_fails_only_when_all_of_its_interval_is_beyond_the_limit_and_the_test_agrees(
+    interval, p_holm
+):
     found = replaced(
         "nuisance_shift/success_drop",
         lambda one: with_interval(*interval)(one).model_copy(update={"p_holm": p_holm}),
