@@ -239,3 +239,13 @@ def tiny(*, action_width: int = 2, image_size: int = 16) -> ModelConfig:
         block_size=5,
         history=3,
     )
+
+
+def paper_planner() -> PlanConfig:
+    """CEM as the paper plans PushT."""
+    return PlanConfig(num_samples=300, iterations=30, elites=30)
+
+
+def small_planner() -> PlanConfig:
+    """The cheapest CEM that keeps the success of larger ones in the two-room world."""
+    return PlanConfig(num_samples=64, iterations=5, elites=8)

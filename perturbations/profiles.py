@@ -18,7 +18,8 @@ standard
 deep
     400 cases, five streams, clean success to about 3 points. The grid: every class, direction and
     strength on the current frame, the worst direction on the goal frame and on both. Robust up to
-    28 cases lost in 400, failing from 53 on (a true drop of 15 points). Detected from 85 % of 300 clips, blind up to 75 %.
+    28 cases lost in 400, failing from 53 on (a true drop of 15 points). Detected from 85 % of 300
+    clips, blind up to 75 %.
 
 The figures hold for the default criteria: a drop of 10 points, a detection rate of 80 %.
 """

@@ -12,7 +12,7 @@ from reports.html import Html, Node, group, tag
 from reports.parts import evidence, not_measured, outcome_phrase, section
 from reports.svg import Label, Panel, chart, domain_of, rounded
 from reports.view import View
-from reports.words import amount, number, short, unit_word, verdict_word
+from reports.words import amount, short, unit_word, verdict_word
 
 SUITE = "nuisance_shift"
 SHAPES = {"current": "disc", "goal": "square", "both": "diamond"}

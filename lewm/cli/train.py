@@ -100,7 +100,7 @@ def train(
             tensors=dict(result.model.state_dict()),
             action_stats=result.action_stats,
             world=scope,
-            plan_config=presets.PlanConfig(),
+            plan_config=presets.paper_planner() if preset == "paper" else presets.small_planner(),
             training=result.record,
         ),
     )

@@ -20,7 +20,7 @@ from lewm import cases as case_files
 from lewm.adapter import AuditableModel, from_checkpoint
 from lewm.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from lewm.collect import collect
-from lewm.config import ModelConfig, PlanConfig, TrainConfig, small
+from lewm.config import ModelConfig, TrainConfig, small, small_planner
 from lewm.data import MemorySource
 from lewm.episodes import Episodes
 from lewm.evaluation import evaluate
@@ -56,7 +56,7 @@ TRAIN = TrainConfig(
     calibration_batches=100,
     log_every_updates=100,
 )
-PLAN = PlanConfig(num_samples=64, iterations=5, elites=8)
+PLAN = small_planner()
 
 
 def world() -> TwoRoom:
