@@ -303,7 +303,7 @@ def _series(rows: Sequence[Measurement], panel: Panel, case: _Case, start: Estim
         if start is not None:
             joined = sorted([(case.nominal, start.value), *joined])
         name = " · ".join(str(value) for _, value in key)
-        drawn.append(panel.line(joined, "series thin"))
+        drawn.append(panel.line(joined, "series thin between"))
         drawn += [
             panel.dot(x, e, f"{name} · {amount(x, case.unit)}", "model", SHAPES.get(frames, "disc"))
             for x, e in points

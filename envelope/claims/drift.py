@@ -82,12 +82,23 @@ def _usable_horizon(evidence: Evidence, limit: float, horizon: int) -> Judged:
     usable = _usable(evidence, limit, found)
     reason = (
         f"drift ratio {figures(found, limit)} at {horizon} model steps, {found.episodes} episodes; "
-        f"allowed {number(limit)}; usable up to {number(usable.value)} model steps "
-        f"[{number(usable.low)}, {number(usable.high)}]"
+        f"allowed {number(limit)}; {_usable_words(evidence, usable)}"
     )
     if verdict == "unknown":
         reason += f"; {settle(found, limit)}"
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement], usable)
+
+
+def _usable_words(evidence: Evidence, usable: Estimate) -> str:
+    ran = [
+        float(one.condition["horizon"])
+        for one in evidence.find("horizon_drift/drift_ratio")
+        if one.estimate is not None
+    ]
+    if usable.low == max(ran):
+        return f"usable up to at least {number(usable.low)} model steps, the farthest that ran"
+    ends = f"[{number(usable.low)}, {number(usable.high)}]"
+    return f"usable up to {number(usable.value)} model steps {ends}"
 
 
 def _usable(evidence: Evidence, limit: float, at_horizon: Estimate) -> Estimate:

@@ -87,6 +87,7 @@ def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMon
         reason += _NO_CONTROL
     elif found.value <= limit:
         verdict = "holds"
+        reason += f"; the threshold keeps it with 95 % confidence, by {calibration} episodes"
     else:
         reason += f"; {settle(found, limit)}"
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)

@@ -123,7 +123,14 @@ def _judge(evidence: Evidence, criteria: Criteria, name: str, found: Class | Non
     failing = [point for point in found.points if point.outcome in _FAILING]
     if failing:
         point = min(failing, key=lambda p: (found.distance(p), _FAILING.index(p.outcome)))
-        return _judged("fails", point.outcome, f"{point.reason}; {_kept(found)}", point)
+        outcome, weaker = point.outcome, _not_run_below(criteria, name, found, point)
+        reason = f"{point.reason}; {_kept(found)}"
+        if weaker:
+            reason += f"; strengths {', '.join(map(number, weaker))} below it were not run"
+            if outcome == "fails_loudly" and not any(p.outcome == "robust" for p in found.points):
+                # What is loud at one strength may well be silent at a weaker one that fails too.
+                outcome = "fails_alarm_unknown"
+        return _judged("fails", outcome, reason, point)
     open_points = [point for point in found.points if point.outcome != "robust"]
     if open_points:
         point = min(open_points, key=found.distance)
@@ -138,6 +145,14 @@ def _judge(evidence: Evidence, criteria: Criteria, name: str, found: Class | Non
 
 def _strongest(criteria: Criteria, name: str) -> float:
     return max(criteria.nuisances[name], default=1.0)
+
+
+def _not_run_below(criteria: Criteria, name: str, found: Class, failing: Point) -> list[float]:
+    """Strengths of the criteria between the strongest that kept success and the one that fails."""
+    ran = {point.strength for point in found.points}
+    kept = max((p.strength for p in found.points if p.outcome == "robust"), default=0.0)
+    between = [s for s in criteria.nuisances[name] if kept < s < failing.strength]
+    return [strength for strength in between if strength not in ran]
 
 
 def _judged(verdict: Verdict, outcome: Outcome, reason: str, point: Point) -> Judged:

@@ -30,8 +30,9 @@ SEARCH = tuple(
 )
 """How plans are searched for. Monitors are set and rollouts judged on episodes that the planner
 drives (docs/decisions/0005), so another search brings about other episodes."""
-CLOSED_LOOP = ("model_state", *WORLD, "planner_scope")
-"""What success of planning rests on, evaluator conventions included."""
+CLOSED_LOOP = ("model_state", *WORLD, "input_scope.nuisance", "planner_scope")
+"""What success of planning rests on, evaluator conventions included. Beyond the admitted range of a
+nuisance nothing is known of it."""
 
 OUTCOMES: dict[Verdict, Outcome] = {
     "holds": "met",

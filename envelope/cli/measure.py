@@ -163,7 +163,7 @@ def _tell(folder: Path, claims: list, seconds: float, *, signed: bool) -> None: 
     for claim in judged:
         is_plain = claim.kind == "requirement" and claim.verdict != "unknown"
         word = claim.verdict if is_plain else claim.outcome.replace("_", " ")
-        click.echo(f"{marks[claim.verdict]} {claim.id:34s} {word:14s} {claim.reason}")
+        click.echo(f"{marks[claim.verdict]} {claim.id:34s} {word:20s} {claim.reason}")
     counts = {verdict: sum(c.verdict == verdict for c in judged) for verdict in marks}
     click.echo(
         f"\n{counts['holds']} hold, {counts['fails']} fail or are recorded bounds, "

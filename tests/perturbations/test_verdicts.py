@@ -36,7 +36,8 @@ MUST_HOLD = {
 MUST_FAIL = {
     "ColourBlind": dict.fromkeys(LOOKS, "blind"),
     "BackgroundReader": {"nuisance.background.color": "fails_silently"},
-    "Startled": {"nuisance.background.color": "fails_loudly"},
+    # Loud at full strength, the only one that this profile runs; a weaker one may be silent.
+    "Startled": {"nuisance.background.color": "fails_alarm_unknown"},
     "Still": {
         "planning.success": "not_met",
         "planning.share_of_ceiling": "not_met",
