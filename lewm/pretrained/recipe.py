@@ -64,13 +64,16 @@ def world() -> TwoRoom:
     return TwoRoom(size_px=64, factors={"agent.radius": 14.0})
 
 
-def make_cases() -> None:
-    """Write the frozen cases; the tuning set is the only one that a recipe may be chosen on."""
-    for name, num_cases, seed in (("cases_tuning", 200, 11), ("cases_final", 400, 2026)):
-        sampled = case_files.sample_cases(
-            world(), num_cases=num_cases, goal_offset_env_steps=GOAL_OFFSET_ENV_STEPS, seed=seed
-        )
-        case_files.save(FOLDER / f"{name}.json", sampled)
+CASES = {"cases_tuning": (200, 11), "cases_final": (400, 2026)}
+"""Number and seed of each frozen set; the tuning set is the only one a recipe may be chosen on."""
+
+
+def sampled_cases(name: str) -> case_files.Cases:
+    """The set as it was sampled before it was frozen in a file."""
+    num_cases, seed = CASES[name]
+    return case_files.sample_cases(
+        world(), num_cases=num_cases, goal_offset_env_steps=GOAL_OFFSET_ENV_STEPS, seed=seed
+    )
 
 
 def collect_episodes() -> Episodes:

@@ -7,7 +7,16 @@ from lewm import cases as case_files
 from lewm.adapter import AuditableModel, load_model
 from lewm.closed_loop import model_actor, random_actor, run_cases
 from lewm.pretrained import bundled
-from lewm.pretrained.recipe import FOLDER, MODEL, PLAN, SHIPPED_SEED, TRAIN, world
+from lewm.pretrained.recipe import (
+    CASES,
+    FOLDER,
+    MODEL,
+    PLAN,
+    SHIPPED_SEED,
+    TRAIN,
+    sampled_cases,
+    world,
+)
 from lewm.straight_walker import StraightWalker
 
 FINAL_DIGEST = "cc13624f830c44c8f5213e422fef165485e77b6a5cf148a5f593b77901b02a3e"
@@ -39,6 +48,11 @@ def test_the_final_cases_are_frozen_and_the_record_is_about_them():
     assert final.digest() == record["evaluation"]["sha256"] == FINAL_DIGEST
     assert {arm["num_cases"] for arm in record["evaluation"]["arms"]} == {final.num_cases} == {400}
     assert not world().solved(final.starts, final.goals).any()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_frozen_cases_are_those_that_their_seed_gives(name):
+    assert sampled_cases(name).digest() == case_files.load(FOLDER / f"{name}.json").digest()
 
 
 def test_tuning_cases_share_nothing_with_the_final_ones():
