@@ -5,10 +5,11 @@ one-step predictions alone runs at all strengths and magnitudes in every profile
 
 quick
     80 cases. Clean success to about 8 points either way, over three planner streams. Three
-    nuisance classes in closed loop, each at full strength in its worst direction: robust when at
-    most 2 cases in 80 are lost, failing from 15 on, so that a true drop of 22 points is found four
-    times out of five. Every other class stays `unknown` for success. A violation class is
-    detected from 88 % of 120 clips on, blind up to 71 %. No goal offset but the nominal one.
+    nuisance classes in closed loop, in their worst direction: at the weakest strength that moves
+    the latent as far as one action block does, and at full strength if that was harmless. Robust
+    when at most 2 cases in 80 are lost, failing from 15 on, so that a true drop of 22 points is
+    found four times out of five. Every other class stays `unknown` for success. A violation class
+    is detected from 88 % of 120 clips on, blind up to 71 %. No goal offset but the nominal one.
 standard
     150 cases, clean success to about 5 points. Every nuisance class in closed loop at two
     strengths, found by bisection, on the current frame: an admitted range has at most two steps.

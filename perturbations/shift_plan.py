@@ -47,12 +47,13 @@ def closed_loop(
         profile: says how many cells run.
         criteria: say which drop is harmless.
         shifts: of `open_loop`.
-        displacement: median latent displacement seen in open loop; it picks the worst direction.
+        displacement: median latent displacement seen in open loop, in lawful action blocks; it
+            picks the worst direction.
         drop: runs a cell.
     """
     worst = _worst_directions(shifts, displacement)
     if profile.shifted_cells == "few":
-        _few(worst, drop)
+        _few(worst, displacement, drop, limit=criteria.max_success_drop)
     elif profile.shifted_cells == "bisect":
         _bisect(worst, drop, limit=criteria.max_success_drop)
     else:
@@ -80,10 +81,21 @@ def _worst_directions(
     return found
 
 
-def _few(worst: dict[str, list[Shift]], drop: Drop) -> None:
+def _few(
+    worst: dict[str, list[Shift]],
+    displacement: Callable[[Shift], float],
+    drop: Drop,
+    *,
+    limit: float,
+) -> None:
+    """A few classes: the weakest strength that moves the latent as far as one action block does,
+    where a fragile model begins to fail; then the top, if that was harmless."""
     names = sorted(worst, key=lambda name: (name not in _FIRST, list(worst).index(name)))
     for name in names[:NUM_FEW]:
-        drop(worst[name][-1], "current")
+        top = worst[name][-1]
+        first = next((shift for shift in worst[name] if displacement(shift) >= 1), top)
+        if drop(first, "current") <= limit and first != top:
+            drop(top, "current")
 
 
 def _bisect(worst: dict[str, list[Shift]], drop: Drop, *, limit: float) -> None:

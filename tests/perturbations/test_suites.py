@@ -64,7 +64,8 @@ def test_the_clean_arm_seldom_alarms():
 
 @pytest.mark.parametrize("nuisance", ["background.color", "light.gain", "camera.shift"])
 def test_the_perfect_model_keeps_its_success_under_every_nuisance(nuisance):
-    drop = find("Oracle", "nuisance_shift", "success_drop", nuisance=nuisance)
+    # A weaker strength was harmless, so the top was run as well.
+    drop = find("Oracle", "nuisance_shift", "success_drop", nuisance=nuisance, strength=1.0)
 
     assert drop.estimate.high <= LIMITS.max_success_drop
     assert drop.p_holm == 1.0

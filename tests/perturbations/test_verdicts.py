@@ -36,8 +36,7 @@ MUST_HOLD = {
 MUST_FAIL = {
     "ColourBlind": dict.fromkeys(LOOKS, "blind"),
     "BackgroundReader": {"nuisance.background.color": "fails_silently"},
-    # Loud at full strength, the only one that this profile runs; a weaker one may be silent.
-    "Startled": {"nuisance.background.color": "fails_alarm_unknown"},
+    "Startled": {"nuisance.background.color": "fails_loudly"},
     "Still": {
         "planning.success": "not_met",
         "planning.share_of_ceiling": "not_met",
