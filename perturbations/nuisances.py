@@ -11,7 +11,7 @@ Directions say which way: a colour to move to, darker or brighter, where the pic
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,20 +108,28 @@ class _Light(Nuisance):
         return pixels.gain(world.render(states), amount)
 
 
-class _Distractor(Nuisance):
-    """A disc behind agent and walls, anywhere in the picture, still over an episode."""
+class _OneWay(Nuisance):
+    """A nuisance with one direction, whose amount grows from 0 in proportion to its strength."""
 
-    name, unit = "distractor", "px"
-    largest_px = 32.0
+    way: ClassVar[str]
+    most: ClassVar[float]
+    """Amount at strength 1."""
 
     def directions(self, world: "World") -> tuple[str, ...]:
-        return ("anywhere",)
+        return (self.way,)
 
     def amount(self, world: "World", direction: str, strength: float) -> float:
-        return self.largest_px * strength
+        return self.most * strength
 
     def native_value(self, world: "World", direction: str, amount: float) -> float:
         return amount
+
+
+class _Distractor(_OneWay):
+    """A disc behind agent and walls, anywhere in the picture, still over an episode."""
+
+    name, unit = "distractor", "px"
+    way, most = "anywhere", 32.0
 
     def change(
         self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
@@ -136,19 +144,11 @@ class _Distractor(Nuisance):
         return pixels.blend(clean, np.broadcast_to(paint, clean.shape), mask)
 
 
-class _Blur(Nuisance):
+class _Blur(_OneWay):
     """Gaussian blur; its radius is the standard deviation."""
 
     name, unit = "blur", "px"
-
-    def directions(self, world: "World") -> tuple[str, ...]:
-        return ("isotropic",)
-
-    def amount(self, world: "World", direction: str, strength: float) -> float:
-        return 12.0 * strength
-
-    def native_value(self, world: "World", direction: str, amount: float) -> float:
-        return amount
+    way, most = "isotropic", 12.0
 
     def change(
         self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
@@ -157,19 +157,11 @@ class _Blur(Nuisance):
         return pixels.blur(clean, amount * clean.shape[1] / PICTURE_PX)
 
 
-class _Noise(Nuisance):
+class _Noise(_OneWay):
     """Independent Gaussian noise on every grey level, fresh in every frame."""
 
     name, unit = "noise", "std"
-
-    def directions(self, world: "World") -> tuple[str, ...]:
-        return ("white",)
-
-    def amount(self, world: "World", direction: str, strength: float) -> float:
-        return 64.0 * strength
-
-    def native_value(self, world: "World", direction: str, amount: float) -> float:
-        return amount
+    way, most = "white", 64.0
 
     def change(
         self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
