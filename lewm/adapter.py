@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lewm.checkpoint import Checkpoint, load_checkpoint
-from lewm.config import ModelConfig, PlanConfig
+from lewm.config import ModelConfig
 from lewm.data import ActionStats, pixels_from_frames
 from lewm.errors import LewmError
 from lewm.model import LeWM, new_model
+from lewm.plan_config import PlanConfig
 
 _ENCODE_BATCH = 256
 

@@ -20,10 +20,11 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from lewm.config import ModelConfig, PlanConfig
+from lewm.config import ModelConfig
 from lewm.data import ActionStats
 from lewm.errors import LewmError
 from lewm.model import LeWM
+from lewm.plan_config import PlanConfig
 
 FORMAT = "lewm-checkpoint/1"
 _FIELDS = {"format", "model", "action_stats", "world", "planner", "training", "tuning"}

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lewm.cases import Cases
-from lewm.config import PlanConfig
 from lewm.data import ActionStats
+from lewm.plan_config import PlanConfig
 from lewm.planner import CEM, PlannableModel
 
 Act = Callable[[NDArray[np.float64], NDArray[np.float64], Sequence[int]], NDArray[np.float64]]

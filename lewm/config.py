@@ -1,46 +1,17 @@
-"""What a model, a training run and a planner are made of: plain, frozen data.
-
-Presets are functions. `paper()` is the model of arXiv:2603.19312 as its released weights have it.
+"""What a model is made of. Presets are functions; `paper()` is the model of arXiv:2603.19312 as its
+released weights have it.
 """
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self
+from dataclasses import dataclass, fields
+from typing import Literal
 
-from lewm.errors import LewmError
+from lewm.plain import PlainConfig
 
 Stem = Literal["patch", "coord"]
 
 
-class _Config:
-    """Read and write as plain JSON data; unknown or missing fields are refused."""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """Rebuild from `to_json()`.
-
-        Raises:
-            LewmError: a field is unknown or missing, or its value makes no sense.
-        """
-        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        if set(data) != known:
-            raise LewmError(
-                f"{cls.__name__} has the fields {sorted(known)}, the data have {sorted(data)}",
-                next_step="write the checkpoint again with this version of lewm",
-            )
-        try:
-            return cls(**data)
-        except (TypeError, ValueError) as error:
-            raise LewmError(
-                f"{cls.__name__} does not accept these values: {error}",
-                next_step="check where the file comes from; lewm did not write it",
-            ) from error
-
-
 @dataclass(frozen=True)
-class ModelConfig(_Config):
+class ModelConfig(PlainConfig):
     """The shape of a world model. Widths are channel counts, sizes are pixels."""
 
     image_size: int
@@ -91,75 +62,10 @@ class ModelConfig(_Config):
     def num_patches(self) -> int:
         return (self.image_size // self.patch_size) ** 2
 
-
-@dataclass(frozen=True)
-class TrainConfig(_Config):
-    """One training run."""
-
-    seed: int
-    batch_size: int
-    num_updates: int
-    """Updates that are run."""
-    schedule_updates: int
-    """Updates the cosine is built for; the field builds it for ten times what it runs."""
-    warmup_updates: int
-    learning_rate: float
-    weight_decay: float
-    clip_norm: float
-    sigreg_weight: float
-    num_projections: int
-    calibration_batches: int
-    """Batches that re-estimate the BatchNorm statistics after the last update."""
-    log_every_updates: int
-    final_sigreg_weight: float | None = None
-    """SIGReg's weight after a linear change over `sigreg_anneal_updates`; None keeps it constant,
-    as the field does."""
-    sigreg_anneal_updates: int = 0
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2, got {self.batch_size}")
-        if not self.warmup_updates <= self.num_updates <= self.schedule_updates:
-            raise ValueError(
-                "warmup_updates <= num_updates <= schedule_updates is required, got "
-                f"{self.warmup_updates}, {self.num_updates}, {self.schedule_updates}"
-            )
-
-
-@dataclass(frozen=True)
-class PlanConfig(_Config):
-    """A planner's settings: the planner scope of an audit."""
-
-    algorithm: Literal["cem"] = "cem"
-    num_samples: int = 300
-    iterations: int = 10
-    elites: int = 30
-    horizon: int = 5
-    """Model steps."""
-    block_size: int = 5
-    """Env steps per model step."""
-    execute_blocks: int = 5
-    """Blocks that are executed before the next plan."""
-    history: int = 1
-    """Real frames the plan starts from."""
-    initial_std: float = 1.0
-    """Spread of the first candidates, in z-scored actions."""
-    cost: Literal["terminal_latent_sse/1"] = "terminal_latent_sse/1"
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.elites <= self.num_samples:
-            raise ValueError(
-                f"2 <= elites <= num_samples is required, got {self.elites}, {self.num_samples}"
-            )
-        if not 1 <= self.execute_blocks <= self.horizon:
-            raise ValueError(
-                "1 <= execute_blocks <= horizon is required, got "
-                f"{self.execute_blocks}, {self.horizon}"
-            )
-        if self.history != 1:
-            raise ValueError(f"plans start from one real frame, got history {self.history}")
-        if self.algorithm != "cem" or self.cost != "terminal_latent_sse/1":
-            raise ValueError(f"unknown planner {self.algorithm!r} or cost {self.cost!r}")
+    @property
+    def window_frames(self) -> int:
+        """Frames of one training window."""
+        return self.history + 1
 
 
 def paper(*, action_width: int = 2) -> ModelConfig:
@@ -239,13 +145,3 @@ def tiny(*, action_width: int = 2, image_size: int = 16) -> ModelConfig:
         block_size=5,
         history=3,
     )
-
-
-def paper_planner() -> PlanConfig:
-    """CEM as the paper plans PushT."""
-    return PlanConfig(num_samples=300, iterations=30, elites=30)
-
-
-def small_planner() -> PlanConfig:
-    """The cheapest CEM that keeps the success of larger ones in the two-room world."""
-    return PlanConfig(num_samples=64, iterations=5, elites=8)

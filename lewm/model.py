@@ -66,6 +66,18 @@ class LeWM(nn.Module):
         z_hat: Tensor = self.pred_proj(self.predictor(z, modulations, last_only=False))
         return z_hat
 
+    def predict_window(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """What training compares with z[:, 1:]: predictions of a window from its own latents.
+
+        Args:
+            z: latents of a window, (B, T, D), T = `config.window_frames`.
+            blocks: normalized actions between them, (B, T - 1, K, A).
+
+        Returns:
+            z_hat, (B, T - 1, D).
+        """
+        return self.predict(z[:, :-1], blocks)
+
     def rollout(self, z: Tensor, blocks: Tensor) -> Tensor:
         """Imagine a future, each prediction feeding the next.
 

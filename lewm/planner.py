@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lewm.config import PlanConfig
 from lewm.data import ActionStats
+from lewm.plan_config import PlanConfig
 
 Cost = Callable[[Tensor], Tensor]
 """Costs (N, S) of candidates (N, S, T, K, A) in env units."""

@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lewm.config import ModelConfig, TrainConfig
+from lewm.config import ModelConfig
 from lewm.data import ActionStats, Source, Windows
 from lewm.errors import LewmError
 from lewm.model import LeWM
 from lewm.objective import prediction_loss, random_directions, sigreg
+from lewm.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def recalibrate_batchnorm(model: LeWM, batches: list[tuple[Tensor, Tensor]]) -> 
     with torch.no_grad():
         for pixels, blocks in batches:
             z = model.encode(pixels)
-            model.predict(z[:, :-1], blocks)
+            model.predict_window(z, blocks)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()
@@ -138,7 +139,7 @@ def _train(
     progress: Callable[[Progress], None],
 ) -> TrainResult:
     windows = Windows(
-        source, num_frames=model_config.history + 1, block_size=model_config.block_size
+        source, num_frames=model_config.window_frames, block_size=model_config.block_size
     )
     if len(windows) < config.batch_size:
         raise LewmError(
@@ -158,7 +159,7 @@ def _train(
             group["lr"] = learning_rate(update, config)
         pixels, blocks = windows.gather(next(order))
         z = model.encode(pixels)
-        predicted = prediction_loss(model.predict(z[:, :-1], blocks), z)
+        predicted = prediction_loss(model.predict_window(z, blocks), z)
         columns = random_directions(
             model_config.latent_width, config.num_projections, generator=directions, like=z
         )

@@ -17,7 +17,7 @@ from envelope.strict import canonical
 from lewm.adapter import AuditableModel, load_model
 from lewm.cases import sample_cases
 from lewm.collect import NoisyExpert, walk
-from lewm.config import PlanConfig
+from lewm.plan_config import PlanConfig
 from lewm.planner import CEM
 from lewm.worlds import make_world
 from perturbations import audit

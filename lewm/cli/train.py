@@ -58,7 +58,9 @@ def train(
     from lewm import config as presets
     from lewm.checkpoint import Checkpoint, save_checkpoint
     from lewm.file_source import FileSource
+    from lewm.plan_config import paper_planner, small_planner
     from lewm.train import train as run
+    from lewm.train_config import TrainConfig
 
     _require_place_for(out)
     if schedule_updates is not None and schedule_updates < updates:
@@ -66,7 +68,7 @@ def train(
             f"--schedule-updates is {schedule_updates}, fewer than the {updates} updates to run",
             next_step="give as many or more",
         )
-    recipe = presets.TrainConfig(
+    recipe = TrainConfig(
         seed=seed,
         batch_size=batch_size,
         num_updates=updates,
@@ -100,7 +102,7 @@ def train(
             tensors=dict(result.model.state_dict()),
             action_stats=result.action_stats,
             world=scope,
-            plan_config=presets.paper_planner() if preset == "paper" else presets.small_planner(),
+            plan_config=paper_planner() if preset == "paper" else small_planner(),
             training=result.record,
         ),
     )

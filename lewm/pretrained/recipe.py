@@ -20,13 +20,15 @@ from lewm import cases as case_files
 from lewm.adapter import AuditableModel, from_checkpoint
 from lewm.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from lewm.collect import collect
-from lewm.config import ModelConfig, TrainConfig, small, small_planner
+from lewm.config import ModelConfig, small
 from lewm.data import MemorySource
 from lewm.episodes import Episodes
 from lewm.evaluation import evaluate
+from lewm.plan_config import small_planner
 from lewm.policies import NoisyExpert, Policy
 from lewm.straight_walker import StraightWalker
 from lewm.train import train
+from lewm.train_config import TrainConfig
 from lewm.worlds.two_room import TwoRoom
 
 FOLDER = Path(__file__).parent

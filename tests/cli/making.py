@@ -69,7 +69,7 @@ def awake_checkpoint(path: Path, *, seed: int = 0, **changes: Any) -> None:
         changes: other values for fields of the checkpoint.
     """
     from lewm.checkpoint import Checkpoint, save_checkpoint
-    from lewm.config import PlanConfig
+    from lewm.plan_config import PlanConfig
     from lewm.worlds.two_room import TwoRoom
     from tests.lewm.dots import awake_model
 

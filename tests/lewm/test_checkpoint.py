@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from lewm.checkpoint import Checkpoint, load_checkpoint, require_safe_torch, save_checkpoint
-from lewm.config import PlanConfig, tiny
+from lewm.config import tiny
 from lewm.data import ActionStats
 from lewm.errors import LewmError
 from lewm.model import new_model
+from lewm.plan_config import PlanConfig
 
 
 def checkpoint() -> Checkpoint:

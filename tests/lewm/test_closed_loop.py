@@ -3,8 +3,8 @@ import pytest
 
 from lewm.cases import Cases
 from lewm.closed_loop import model_actor, random_actor, run_cases, world_actor
-from lewm.config import PlanConfig
 from lewm.data import ActionStats
+from lewm.plan_config import PlanConfig
 from tests.lewm.dots import DotWorld, awake_model
 
 PLAN = PlanConfig(num_samples=32, iterations=5, elites=6, horizon=2, execute_blocks=2)

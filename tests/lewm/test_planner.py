@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.config import PlanConfig
 from lewm.data import ActionStats
+from lewm.plan_config import PlanConfig
 from lewm.planner import CEM
 from tests.lewm.dots import DotWorld, awake_model
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.config import TrainConfig, tiny
+from lewm.config import tiny
 from lewm.data import MemorySource, Windows
 from lewm.errors import LewmError
 from lewm.model import new_model
@@ -18,6 +18,7 @@ from lewm.train import (
     sigreg_weight,
     train,
 )
+from lewm.train_config import TrainConfig
 from tests.lewm.dots import SIZE, record
 
 CONFIG = TrainConfig(
