@@ -4,7 +4,7 @@ BIN := .venv/bin
 TORCH := torch==2.13.0
 INPUTS := pyproject.toml .ci/constraints.txt
 
-.PHONY: demo test check fix golden pretrained clean
+.PHONY: demo test check fix golden pretrained reference clean
 
 demo: .venv/.measure  ## measure the bundled model, sign, verify, check inside and outside
 	$(BIN)/envelope demo
@@ -28,8 +28,10 @@ golden: .venv/.dev  ## rewrite generated schemas and golden files; read their di
 pretrained: .venv/.measure  ## train the bundled model again, from collection to evaluation
 	$(BIN)/python -m lewm.pretrained.recipe
 
+reference: .venv-reference/.done  ## the reference package, for the tests and benchmarks that run it
+
 clean:
-	rm -rf .venv demo.out build *.egg-info
+	rm -rf .venv .venv-reference demo.out build *.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,3 +51,11 @@ clean:
 .venv/.dev: .venv/.torch $(INPUTS)
 	$(BIN)/pip install --quiet -c .ci/constraints.txt -e '.[dev]'
 	@touch $@ .venv/.measure
+
+.venv-reference/.done: .ci/constraints.txt tests/reference/alone.txt tests/reference/requirements.txt
+	$(PYTHON) -m venv .venv-reference
+	.venv-reference/bin/pip install --quiet --upgrade pip
+	.venv-reference/bin/pip install --quiet -c .ci/constraints.txt $(TORCH)
+	.venv-reference/bin/pip install --quiet --no-deps -r tests/reference/alone.txt
+	.venv-reference/bin/pip install --quiet -c .ci/constraints.txt -r tests/reference/requirements.txt
+	@touch $@
