@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lewm.build import WorldModelModule, new_model
 from lewm.checkpoint import Checkpoint, load_checkpoint
 from lewm.config import ModelConfig
 from lewm.data import ActionStats, pixels_from_frames
 from lewm.errors import LewmError
-from lewm.model import LeWM, new_model
 from lewm.plan_config import PlanConfig
 
 _ENCODE_BATCH = 256
@@ -29,7 +29,7 @@ class AuditableModel:
 
     def __init__(
         self,
-        model: LeWM,
+        model: WorldModelModule,
         action_stats: ActionStats,
         *,
         name: str,
@@ -76,7 +76,7 @@ class AuditableModel:
 
     @property
     def device(self) -> torch.device:
-        return self._model.predictor.pos_embedding.device
+        return next(self._model.parameters()).device
 
     def encode(self, frames: NDArray[np.uint8]) -> Tensor:
         """uint8 frames (N, H, W, 3) to latents (N, D).

@@ -20,10 +20,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from lewm.build import WorldModelModule, build
 from lewm.config import ModelConfig
 from lewm.data import ActionStats
 from lewm.errors import LewmError
-from lewm.model import LeWM
 from lewm.plan_config import PlanConfig
 
 FORMAT = "lewm-checkpoint/1"
@@ -47,10 +47,10 @@ class Checkpoint:
     sha256: str = ""
     """Of the bytes this was loaded from; empty before saving."""
 
-    def model(self) -> LeWM:
+    def model(self) -> WorldModelModule:
         """The model in evaluation mode."""
         with torch.device("meta"):
-            model = LeWM(self.config)
+            model = build(self.config)
         model.load_state_dict(self.tensors, strict=True, assign=True)
         return model.eval().requires_grad_(False)
 
@@ -205,7 +205,7 @@ def _parse_json(path: Path, text: str) -> dict[str, Any]:
 
 def _check_tensors(path: Path, config: ModelConfig, tensors: dict[str, Tensor]) -> None:
     with torch.device("meta"):
-        expected = LeWM(config).state_dict()
+        expected = build(config).state_dict()
     missing = sorted(expected.keys() - tensors.keys())
     unexpected = sorted(tensors.keys() - expected.keys())
     if missing or unexpected:

@@ -3,11 +3,12 @@ released weights have it.
 """
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lewm.plain import PlainConfig
 
 Stem = Literal["patch", "coord"]
+PredictorKind = Literal["autoregressive", "prefix"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,27 @@ class ModelConfig(PlainConfig):
     block_size: int
     """Env steps per action block, and between two frames of a window."""
     history: int
-    """Latents the predictor may look at."""
+    """Latents the predictor may look at; a prefix predictor looks at one."""
+    predictor: PredictorKind = "autoregressive"
+    """`autoregressive`: one block ahead (lewm/model.py). `prefix`: every number of blocks up to
+    `prefix_horizon` ahead, directly (lewm/prefix.py)."""
+    prefix_horizon: int = 5
+    """Model steps a prefix predictor jumps at most."""
+    prefix_depth: int = 3
+    """Layers of the transformer over action blocks."""
+    prefix_heads: int = 6
+    prefix_head_width: int = 32
+    prefix_mlp_width: int = 768
+    """Hidden width in that transformer, of its state token and of the fusion."""
+
+    added: ClassVar[tuple[str, ...]] = (
+        "predictor",
+        "prefix_horizon",
+        "prefix_depth",
+        "prefix_heads",
+        "prefix_head_width",
+        "prefix_mlp_width",
+    )
 
     def __post_init__(self) -> None:
         counts = {f.name: getattr(self, f.name) for f in fields(self) if f.type in (int, "int")}
@@ -55,6 +76,10 @@ class ModelConfig(PlainConfig):
             raise ValueError(f"stem must be patch or coord, got {self.stem!r}")
         if self.stem == "coord" and self.patch_size % 4:
             raise ValueError(f"a coord stem needs a patch divisible by 4, got {self.patch_size}")
+        if self.predictor not in ("autoregressive", "prefix"):
+            raise ValueError(f"predictor must be autoregressive or prefix, got {self.predictor!r}")
+        if self.predictor == "prefix" and self.history != 1:
+            raise ValueError(f"a prefix predictor looks at one latent, got history {self.history}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 
@@ -65,7 +90,7 @@ class ModelConfig(PlainConfig):
     @property
     def window_frames(self) -> int:
         """Frames of one training window."""
-        return self.history + 1
+        return 1 + (self.prefix_horizon if self.predictor == "prefix" else self.history)
 
 
 def paper(*, action_width: int = 2) -> ModelConfig:

@@ -85,28 +85,33 @@ class LeWM(nn.Module):
         is embedded once, and only the newest token of the last layer is computed.
 
         Args:
-            z: latent of a real frame, (B, D).
-            blocks: normalized actions to imagine, (B, T, K, A).
+            z: latent of a real frame, (B, D), or of the last H real frames, one model step apart,
+                (B, H, D), H at most `config.history`.
+            blocks: normalized actions, (B, H - 1 + T, K, A): the H - 1 that were executed between
+                the real frames, then those to imagine.
 
         Returns:
-            z_hat, (B, T, D), where z_hat[:, t] is the latent after blocks[:, t].
+            z_hat, (B, T, D), where z_hat[:, t] is the latent after the t-th imagined block.
         """
+        known = z[:, None] if z.ndim == 2 else z
+        num_real, history = known.shape[1], self.config.history
+        if not 1 <= num_real <= min(history, blocks.shape[1] + 1):
+            raise ValueError(
+                f"{num_real} real latents do not go with a history of {history} and "
+                f"{blocks.shape[1]} blocks"
+            )
         modulations = self.predictor.modulations(self._embed(blocks))
-        known = z[:, None]
-        for t in range(blocks.shape[1]):
-            first = max(0, t + 1 - self.config.history)
+        for t in range(num_real - 1, blocks.shape[1]):
+            first = max(0, t + 1 - history)
             window = [tuple(part[:, first : t + 1] for part in layer) for layer in modulations]
             token = self.predictor(known[:, first:], window, last_only=True)
             known = torch.cat([known, self.pred_proj(token)], dim=1)
-        return known[:, 1:]
+        return known[:, num_real:]
+
+    def terminal(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """The latent after the last block, (B, D), for the arguments of `rollout`."""
+        return self.rollout(z, blocks)[:, -1]
 
     def _embed(self, blocks: Tensor) -> Tensor:
         embedded: Tensor = self.action_encoder(blocks.flatten(start_dim=2))
         return embedded
-
-
-def new_model(config: ModelConfig, *, seed: int) -> LeWM:
-    """A model with weights drawn from `seed`; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return LeWM(config)

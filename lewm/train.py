@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lewm.build import WorldModelModule, build
 from lewm.config import ModelConfig
 from lewm.data import ActionStats, Source, Windows
 from lewm.errors import LewmError
-from lewm.model import LeWM
 from lewm.objective import prediction_loss, random_directions, sigreg
 from lewm.train_config import TrainConfig
 
@@ -50,7 +50,7 @@ class Progress:
 class TrainResult:
     """A model in evaluation mode, and how it came to be."""
 
-    model: LeWM
+    model: WorldModelModule
     action_stats: ActionStats
     record: dict[str, Any]
     """Plain JSON data: recipe, data digest, losses, versions. No clock: the seed repeats it."""
@@ -113,7 +113,7 @@ def collapse_alarms(z: Tensor, regularizer: float) -> tuple[str, ...]:
     return tuple(alarms)
 
 
-def recalibrate_batchnorm(model: LeWM, batches: list[tuple[Tensor, Tensor]]) -> None:
+def recalibrate_batchnorm(model: WorldModelModule, batches: list[tuple[Tensor, Tensor]]) -> None:
     """Set the running statistics to plain averages over `batches`, weights untouched."""
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
     momenta = [norm.momentum for norm in norms]
@@ -147,7 +147,7 @@ def _train(
             next_step="collect more episodes or lower batch_size",
         )
     order = _Order(len(windows), config.batch_size, np.random.default_rng(config.seed))
-    model = LeWM(model_config).train()
+    model = build(model_config).train()
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )

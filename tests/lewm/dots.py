@@ -5,10 +5,10 @@ import torch
 from numpy.typing import NDArray
 
 from lewm.adapter import AuditableModel
+from lewm.build import new_model
 from lewm.config import tiny
 from lewm.data import ActionStats
 from lewm.episodes import Episodes
-from lewm.model import new_model
 from lewm.plan_config import PlanConfig
 
 SIZE = 16

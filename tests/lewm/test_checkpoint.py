@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from lewm.build import new_model
 from lewm.checkpoint import Checkpoint, load_checkpoint, require_safe_torch, save_checkpoint
 from lewm.config import tiny
 from lewm.data import ActionStats
 from lewm.errors import LewmError
-from lewm.model import new_model
 from lewm.plan_config import PlanConfig
 
 

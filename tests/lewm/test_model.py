@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lewm.build import new_model
 from lewm.config import ModelConfig, paper, small, tiny
 from lewm.errors import LewmError
-from lewm.model import LeWM, new_model
+from lewm.model import LeWM
 
 
 def count(module: torch.nn.Module) -> int:
@@ -110,21 +111,37 @@ def test_a_history_longer_than_trained_is_refused():
         )
 
 
-def test_the_rollout_equals_predicting_step_by_step():
+@pytest.mark.parametrize("num_real", [0, 1, 2, 3])
+def test_the_rollout_equals_predicting_step_by_step(num_real):
     config = tiny()
     model = awake(config)
-    z = torch.randn(2, config.latent_width, generator=torch.Generator().manual_seed(6))
-    actions = blocks(config, steps=5)
+    generator = torch.Generator().manual_seed(6)
+    real = torch.randn(2, max(num_real, 1), config.latent_width, generator=generator)
+    actions = blocks(config, steps=max(num_real, 1) + 4)
 
     with torch.no_grad():
+        z = real if num_real else real[:, 0]
         fast = model.rollout(z, actions)
-        known = z[:, None]
-        for t in range(5):
-            first = max(0, t - 2)
-            next_z = model.predict(known[:, first:], actions[:, first : t + 1])[:, -1:]
+        last = model.terminal(z, actions)
+        known = real
+        while known.shape[1] <= actions.shape[1]:
+            t = known.shape[1]
+            window = slice(max(0, t - config.history), t)
+            next_z = model.predict(known[:, window], actions[:, window])[:, -1:]
             known = torch.cat([known, next_z], dim=1)
 
-    assert torch.allclose(fast, known[:, 1:], atol=1e-5)
+    assert fast.shape[1] == 5
+    assert torch.allclose(fast, known[:, real.shape[1] :], atol=1e-5)
+    assert torch.equal(last, fast[:, -1])
+
+
+@pytest.mark.parametrize(("num_real", "steps"), [(4, 6), (3, 1)])
+def test_real_latents_that_do_not_fit_are_refused(num_real, steps):
+    config = tiny()
+    with pytest.raises(ValueError, match=f"{num_real} real latents"):
+        awake(config).rollout(
+            torch.zeros(1, num_real, config.latent_width), blocks(config, batch=1, steps=steps)
+        )
 
 
 def test_the_seed_alone_decides_the_weights():

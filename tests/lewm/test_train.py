@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from lewm.build import new_model
 from lewm.config import tiny
 from lewm.data import MemorySource, Windows
 from lewm.errors import LewmError
-from lewm.model import new_model
 from lewm.train import (
     Progress,
     TrainResult,

@@ -103,9 +103,9 @@ def write_checkpoints(folder: Path) -> None:
 
 
 def _write_wider_actions(path: Path) -> None:
+    from lewm.build import new_model
     from lewm.config import tiny
     from lewm.data import ActionStats
-    from lewm.model import new_model
 
     config = tiny(action_width=3, image_size=SIZE_PX)
     awake_checkpoint(

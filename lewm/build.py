@@ -1,0 +1,20 @@
+"""From a configuration to a model."""
+
+import torch
+
+from lewm.config import ModelConfig
+from lewm.model import LeWM
+
+WorldModelModule = LeWM
+
+
+def build(config: ModelConfig) -> WorldModelModule:
+    """The model that `config` describes, its weights drawn from the global generator."""
+    return LeWM(config)
+
+
+def new_model(config: ModelConfig, *, seed: int) -> WorldModelModule:
+    """A model with weights drawn from `seed`; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(config)
