@@ -19,6 +19,7 @@ from lewm.checkpoint import Checkpoint, load_checkpoint
 from lewm.config import ModelConfig
 from lewm.data import ActionStats, pixels_from_frames
 from lewm.errors import LewmError
+from lewm.imagination import Imagination, ImaginationFactory, PlainImagination
 from lewm.plan_config import PlanConfig
 
 _ENCODE_BATCH = 256
@@ -47,6 +48,8 @@ class AuditableModel:
         self.training = training or {}
         self.tuning = list(tuning)
         self.sha256 = sha256
+        # How `imagine` computes: any implementation that gives the same numbers.
+        self.imagination: ImaginationFactory = PlainImagination
 
     @property
     def config(self) -> ModelConfig:
@@ -118,9 +121,47 @@ class AuditableModel:
         return torch.cat(z_hat, dim=1)
 
     def rollout(self, z: Tensor, blocks: Tensor) -> Tensor:
-        """Imagined latents: z (N, D), blocks (N, T, K, A) in env units, to z_hat (N, T, D)."""
+        """Imagined latents (N, T, D), each prediction feeding the next.
+
+        Args:
+            z: latent of a real frame, (N, D), or of H of them one model step apart, (N, H, D).
+            blocks: env units, (N, H - 1 + T, K, A): those executed between the real frames, then
+                those to imagine.
+        """
         with torch.no_grad():
             return self._model.rollout(z, self._normalize(blocks))
+
+    def terminal(self, z: Tensor, blocks: Tensor) -> Tensor:
+        """The latent after the last block, (N, D), for the arguments of `rollout`."""
+        with torch.no_grad():
+            return self._model.terminal(z, self._normalize(blocks))
+
+    def imagine(
+        self, z: Tensor, past: Tensor | None = None, *, differentiable: bool = False
+    ) -> Imagination:
+        """Prepare to imagine many futures of the same moments.
+
+        Args:
+            z: latents of real frames, (N, D), or (N, H, D) one model step apart.
+            past: the blocks executed between them, env units, (N, H - 1, K, A); none for H = 1.
+            differentiable: whether gradients must reach the candidates.
+
+        Raises:
+            LewmError: more frames than the predictor looks back on, or the blocks do not go with
+                them.
+        """
+        known = z[:, None] if z.ndim == 2 else z
+        num_cases, num_frames = known.shape[:2]
+        if past is None:
+            past = known.new_zeros(num_cases, 0, self.block_size, self.action_width)
+        if not 1 <= num_frames <= self.history or past.shape[:2] != (num_cases, num_frames - 1):
+            raise LewmError(
+                f"{self.name} starts from 1 to {self.history} real frames with the blocks between "
+                f"them, got {num_frames} frames and {past.shape[1]} blocks",
+                next_step="give one block less than frames, of as many cases",
+            )
+        make = PlainImagination if differentiable else self.imagination
+        return make(self._model, known, self._normalize(past))
 
     def tensors(self) -> dict[str, Tensor]:
         """All parameters and buffers by name: the whole state of the model."""
