@@ -4,13 +4,14 @@ import torch
 
 from lewm.config import ModelConfig
 from lewm.model import LeWM
+from lewm.prefix import FastLeWM
 
-WorldModelModule = LeWM
+WorldModelModule = LeWM | FastLeWM
 
 
 def build(config: ModelConfig) -> WorldModelModule:
     """The model that `config` describes, its weights drawn from the global generator."""
-    return LeWM(config)
+    return FastLeWM(config) if config.predictor == "prefix" else LeWM(config)
 
 
 def new_model(config: ModelConfig, *, seed: int) -> WorldModelModule:

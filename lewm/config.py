@@ -2,7 +2,7 @@
 released weights have it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar, Literal
 
 from lewm.plain import PlainConfig
@@ -169,4 +169,38 @@ def tiny(*, action_width: int = 2, image_size: int = 16) -> ModelConfig:
         action_bottleneck=10,
         block_size=5,
         history=3,
+    )
+
+
+def fast_paper(*, action_width: int = 2) -> ModelConfig:
+    """Fast-LeWM at the sizes of arXiv:2606.26217: 17,856,160 parameters, published as 17.9M."""
+    return replace(
+        paper(action_width=action_width), predictor="prefix", action_bottleneck=32, history=1
+    )
+
+
+def fast_small(*, action_width: int = 2, image_size: int = 64) -> ModelConfig:
+    """`small()` with a prefix predictor: the same eye, layers as wide and as deep."""
+    return replace(
+        small(action_width=action_width, image_size=image_size),
+        predictor="prefix",
+        action_bottleneck=32,
+        history=1,
+        prefix_depth=2,
+        prefix_heads=4,
+        prefix_head_width=16,
+        prefix_mlp_width=256,
+    )
+
+
+def fast_tiny(*, action_width: int = 2, image_size: int = 16) -> ModelConfig:
+    """`tiny()` with a prefix predictor."""
+    return replace(
+        tiny(action_width=action_width, image_size=image_size),
+        predictor="prefix",
+        history=1,
+        prefix_depth=2,
+        prefix_heads=2,
+        prefix_head_width=8,
+        prefix_mlp_width=32,
     )

@@ -16,11 +16,8 @@ from lewm.encoder import Encoder
 from lewm.layers import ActionEncoder, Predictor, Projector
 
 
-class LeWM(nn.Module):
-    """Encoder, projector, action encoder, predictor and prediction projector.
-
-    `state_dict()` has the names of the released checkpoints (facts: 303 entries for `paper()`).
-    """
+class LatentModel(nn.Module):
+    """The eye that every world model here has: encoder and projector."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -28,15 +25,6 @@ class LeWM(nn.Module):
         self.encoder = Encoder(config)
         self.projector = Projector(
             config.encoder_width, config.projector_width, config.latent_width
-        )
-        self.action_encoder = ActionEncoder(
-            config.block_size * config.action_width,
-            config.action_bottleneck,
-            config.predictor_width,
-        )
-        self.predictor = Predictor(config)
-        self.pred_proj = Projector(
-            config.predictor_width, config.projector_width, config.latent_width
         )
 
     def encode(self, pixels: Tensor) -> Tensor:
@@ -51,6 +39,25 @@ class LeWM(nn.Module):
         cls: Tensor = self.encoder(pixels.flatten(end_dim=1))
         z: Tensor = self.projector(cls.reshape(*pixels.shape[:2], -1))
         return z
+
+
+class LeWM(LatentModel):
+    """Encoder, projector, action encoder, predictor and prediction projector.
+
+    `state_dict()` has the names of the released checkpoints (facts: 303 entries for `paper()`).
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.action_encoder = ActionEncoder(
+            config.block_size * config.action_width,
+            config.action_bottleneck,
+            config.predictor_width,
+        )
+        self.predictor = Predictor(config)
+        self.pred_proj = Projector(
+            config.predictor_width, config.projector_width, config.latent_width
+        )
 
     def predict(self, z: Tensor, blocks: Tensor) -> Tensor:
         """Predict the latent one model step after each given latent, looking back causally.
