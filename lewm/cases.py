@@ -4,8 +4,12 @@ Shapes in this module:
     N  cases    S  state width
 
 A case is two states of one held-out episode, a fixed number of env steps apart, so that every
-goal can be reached and was reached. Episodes for cases are numbered from
-`collect.HELD_OUT_FIRST_EPISODE` on, which no training collection reaches.
+goal can be reached and was reached. Episodes for sampled cases are numbered from
+`collect.HELD_OUT_FIRST_EPISODE` on, which no training collection reaches. Cases that were recorded
+in a data set (`lewm.protocol_pairs`) also say where.
+
+A file of sampled cases has format `lewm.cases/1`, one of recorded cases `lewm.cases/2`; both are
+read.
 """
 
 import hashlib
@@ -21,9 +25,43 @@ from lewm.collect import HELD_OUT_FIRST_EPISODE, walk
 from lewm.errors import LewmError
 from lewm.policies import NoisyExpert, Policy
 
-_FORMAT = "lewm.cases/1"
+_SAMPLED, _RECORDED = "lewm.cases/1", "lewm.cases/2"
 _DRAWS_PER_CASE = 20
 _LEAST_BATCH = 64
+
+
+@dataclass(frozen=True)
+class RecordedRows:
+    """Where in a data set each case begins; its goal lies `goal_offset_env_steps` later.
+
+    Attributes:
+        data_sha256: digest of the data set, as its source gives it.
+        episodes: number of the episode, (N,).
+        steps: row of the episode, (N,).
+        seeds: the seed that drew the pair, (N,).
+    """
+
+    data_sha256: str
+    episodes: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    seeds: NDArray[np.int64]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            "data_sha256": self.data_sha256,
+            "episodes": self.episodes.tolist(),
+            "steps": self.steps.tolist(),
+            "seeds": self.seeds.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "RecordedRows":
+        """Rebuild from `to_json()`."""
+        episodes, steps, seeds = (
+            np.asarray(data[name], dtype=np.int64) for name in ("episodes", "steps", "seeds")
+        )
+        return cls(str(data["data_sha256"]), episodes, steps, seeds)
 
 
 @dataclass(frozen=True)
@@ -37,12 +75,14 @@ class Cases:
             success rule, goal offset, seed.
         num_solved_dropped: pairs that were drawn and left out, because the start already
             solved them.
+        rows: where they were recorded; none for sampled cases.
     """
 
     starts: NDArray[np.float64]
     goals: NDArray[np.float64]
     origin: dict[str, Any]
     num_solved_dropped: int
+    rows: RecordedRows | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not pair up.
@@ -61,6 +101,15 @@ class Cases:
                 "a start or goal holds a number that is not finite",
                 next_step="sample the cases again",
             )
+        rows = self.rows
+        if rows and {rows.episodes.shape, rows.steps.shape, rows.seeds.shape} != {
+            (self.num_cases,)
+        }:
+            raise LewmError(
+                f"{self.num_cases} cases with {len(rows.episodes)} episodes, {len(rows.steps)} "
+                f"steps and {len(rows.seeds)} seeds",
+                next_step="draw the cases again",
+            )
 
     @property
     def num_cases(self) -> int:
@@ -72,13 +121,14 @@ class Cases:
         return _digest(self._content())
 
     def _content(self) -> dict[str, Any]:
-        return {
-            "format": _FORMAT,
+        content = {
+            "format": _RECORDED if self.rows else _SAMPLED,
             "goals": self.goals.tolist(),
             "num_solved_dropped": self.num_solved_dropped,
             "origin": self.origin,
             "starts": self.starts.tolist(),
         }
+        return {**content, "rows": self.rows.to_json()} if self.rows else content
 
 
 def sample_cases(
@@ -168,9 +218,9 @@ def load(path: Path) -> Cases:
         LewmError: no such file, not a file of cases, or one edited since it was written.
     """
     content = _read_object(path)
-    if content.get("format") != _FORMAT:
+    if content.get("format") not in (_SAMPLED, _RECORDED):
         raise LewmError(
-            f"{path} has format {content.get('format')!r}, expected {_FORMAT!r}",
+            f"{path} has format {content.get('format')!r}, expected {_SAMPLED!r} or {_RECORDED!r}",
             next_step="give a file that lewm.cases.save has written",
         )
     said, found = content.pop("sha256", None), _digest(content)
@@ -185,6 +235,9 @@ def load(path: Path) -> Cases:
             goals=np.asarray(content["goals"], dtype=np.float64),
             origin=dict(content["origin"]),
             num_solved_dropped=int(content["num_solved_dropped"]),
+            rows=RecordedRows.from_json(content["rows"])
+            if content["format"] == _RECORDED
+            else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LewmError(
