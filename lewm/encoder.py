@@ -42,18 +42,19 @@ class EncoderBlock(nn.Module):
         self.layernorm_before = nn.LayerNorm(width, eps=_EPS)
         self.layernorm_after = nn.LayerNorm(width, eps=_EPS)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 1 + N, W) to the same."""
-        x = x + self._attend(self.layernorm_before(x))
+    def forward(self, x: Tensor, *, class_only: bool = False) -> Tensor:
+        """(B, 1 + N, W) to the same, or to (B, 1, W) when only the class token is wanted."""
+        wanted = 1 if class_only else x.shape[1]
+        x = x[:, :wanted] + self._attend(self.layernorm_before(x), wanted)
         hidden = F.gelu(self.intermediate["dense"](self.layernorm_after(x)))
         out: Tensor = x + self.output["dense"](hidden)
         return out
 
-    def _attend(self, x: Tensor) -> Tensor:
+    def _attend(self, x: Tensor, wanted: int) -> Tensor:
         parts = self.attention["attention"]
         q, k, v = (
-            parts[name](x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # type: ignore[index]
-            for name in ("query", "key", "value")
+            parts[name](tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # type: ignore[index]
+            for name, tokens in (("query", x[:, :wanted]), ("key", x), ("value", x))
         )
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(start_dim=2)
         out: Tensor = self.attention["output"]["dense"](mixed)  # type: ignore[index]
@@ -78,7 +79,10 @@ class Embeddings(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pixels to the class token after the final LayerNorm."""
+    """Pixels to the class token after the final LayerNorm.
+
+    In the last block the other tokens give keys and values only.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -93,8 +97,9 @@ class Encoder(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, 3, size, size) normalized to (B, W)."""
         x = self.embeddings(pixels)
-        for block in self.encoder["layer"]:  # type: ignore[attr-defined]
-            x = block(x)
+        final = len(self.encoder["layer"]) - 1  # type: ignore[arg-type]
+        for index, block in enumerate(self.encoder["layer"]):  # type: ignore[arg-type,var-annotated]
+            x = block(x, class_only=index == final)
         cls: Tensor = self.layernorm(x[:, 0])
         return cls
 

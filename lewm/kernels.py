@@ -1,114 +1,112 @@
-"""Linear layers for inference: weight laid out once, activation fused, library measured.
+"""Matrix products in float32 on a processor, by whichever library is faster here.
 
 Shapes in this module:
-    R  rows            I  width in            O  width out
+    N  rows (tokens)      I  width in      O  width out
 
-On some processors the library behind `torch.nn.functional.linear` leaves half of the speed unused
-that oneDNN reaches with a weight it may lay out itself (facts: 2.3 times in float32 on one AMD
-machine). Which one is faster is measured, never read off the vendor's name.
+PyTorch gives float32 products to MKL, which on some processors leaves half of the machine unused;
+oneDNN, which PyTorch also carries, may not (facts/environments.md section 2). `choose` measures
+both. The two round differently, so a run keeps what it chose and its record says which.
 """
 
+import statistics
 import time
-from collections.abc import Callable
-from functools import cache
-from typing import Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-Activation = Literal["none", "gelu", "swish"]
-Library = Literal["torch", "onednn"]
-Linear = Callable[[Tensor], Tensor]
-"""(R, I) to (R, O)."""
+Kernels = Literal["torch", "onednn"]
 
-_GAIN_REQUIRED = 1.3
-"""oneDNN must be faster by this factor, so that the choice is the same at every start."""
-
-
-class TorchLinear:
-    """`activation(x W^T + b)` by torch's own linear."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None, activation: Activation) -> None:
-        self._weight, self._bias, self._activation = weight.contiguous(), bias, activation
-
-    def __call__(self, x: Tensor) -> Tensor:
-        y = F.linear(x, self._weight, self._bias)
-        if self._activation == "gelu":
-            return F.gelu(y)
-        return F.silu(y) if self._activation == "swish" else y
+_MIN_ROWS = 64
+"""Fewer rows are bound by reading the weight, whoever multiplies."""
+_WORTH_IT = 1.15
+"""A smaller gain is not worth other roundings than everyone else's."""
 
 
-class PackedLinear:
-    """`activation(x W^T + b)` by oneDNN, from a copy of the weight in oneDNN's own layout.
-
-    The copy does not follow later changes of the weight.
-    """
-
-    def __init__(
-        self,
-        weight: Tensor,
-        bias: Tensor | None,
-        activation: Activation,
-        *,
-        typical_rows: int = 256,
-    ) -> None:
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(
-            weight.detach().contiguous(), typical_rows
-        )
-        self._bias = None if bias is None else bias.detach().clone()
-        self._activation = activation
-        self._algorithm = "none" if activation == "gelu" else ""  # "none": by erf, not tanh
-
-    def __call__(self, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._weight, self._bias, self._activation, [], self._algorithm
-        )
-        return y
+def available() -> bool:
+    """Is oneDNN's product in this build of PyTorch?"""
+    built: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return built and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-class Bfloat16Linear:
-    """`PackedLinear` in bfloat16, float32 in and out: about three digits, for those who ask."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None, activation: Activation) -> None:
-        low_bias = None if bias is None else bias.bfloat16()
-        self._linear = PackedLinear(weight.bfloat16(), low_bias, activation)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self._linear(x.bfloat16()).float()
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`F.linear` through oneDNN where it can be: x (..., I), weight (O, I), bias (O,)."""
+    rows = x.numel() // x.shape[-1]
+    plain = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
+    if not plain or rows < _MIN_ROWS or torch.is_autocast_enabled("cpu"):
+        return F.linear(x, weight, bias)
+    return cast(Tensor, _Linear.apply(x, weight, bias))  # type: ignore[no-untyped-call]
 
 
-@cache
-def packing_works() -> bool:
-    """Whether this torch has oneDNN's packed linear layer and it gives the right numbers."""
-    x, weight, bias = torch.ones(2, 16), torch.full((32, 16), 0.5), torch.ones(32)
+@contextmanager
+def linear_layers(model: nn.Module, kernels: Kernels) -> Iterator[None]:
+    """Inside, the linear layers of `model` multiply with `kernels`; afterwards as before."""
+    layers = [module for module in model.modules() if type(module) is nn.Linear]
+    if kernels == "torch":
+        layers = []
+    for layer in layers:
+        layer.forward = _bound(layer)  # type: ignore[method-assign,assignment]
     try:
-        y = PackedLinear(weight, bias, "gelu")(x)
-    except (AttributeError, RuntimeError, NotImplementedError):
-        return False
-    return torch.allclose(y, F.gelu(F.linear(x, weight, bias)), atol=1e-5)
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
 
 
-@cache
-def faster_library(width_in: int, width_out: int, num_rows: int, num_threads: int) -> Library:
-    """The faster library for a linear layer of this shape, from about 20 ms of measurement.
-
-    Measured once per process, with the number of threads that is set now; `num_threads` only tells
-    measurements apart.
-    """
-    del num_threads
-    if not packing_works():
+def choose(*, width: int = 192, rows: int = 2048) -> Kernels:
+    """The faster of the two for a training product and its two gradients, by measuring them."""
+    if not available():
         return "torch"
-    x, weight = torch.ones(num_rows, width_in), torch.ones(width_out, width_in)
-    contenders: tuple[Linear, ...] = (
-        TorchLinear(weight, None, "none"),
-        PackedLinear(weight, None, "none"),
-    )
-    best = [float("inf"), float("inf")]
-    with torch.no_grad():
-        for _ in range(7):
-            for index, linear in enumerate(contenders):
-                start = time.perf_counter()
-                linear(x)
-                best[index] = min(best[index], time.perf_counter() - start)
-    return "onednn" if best[0] > _GAIN_REQUIRED * best[1] else "torch"
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, width, generator=generator).requires_grad_()
+    weight = torch.randn(4 * width, width, generator=generator).requires_grad_()
+
+    def step(product: Callable[..., Tensor]) -> float:
+        return _seconds(lambda: product(x, weight, None).sum().backward())  # type: ignore[no-untyped-call]
+
+    return "onednn" if step(F.linear) > _WORTH_IT * step(linear) else "torch"
+
+
+def _bound(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
+    return lambda x: linear(x, layer.weight, layer.bias)
+
+
+def _seconds(work: Callable[[], object], *, repeats: int = 7) -> float:
+    taken = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken[1:])
+
+
+def _product(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """rows (N, I) times weight (O, I) transposed; either may be a transposed view."""
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return out
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.has_bias = bias is not None
+        return _product(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        grad = grads[0].flatten(end_dim=-2)
+        rows = x.flatten(end_dim=-2)
+        need_x, need_weight, _ = ctx.needs_input_grad
+        to_x = _product(grad, weight.t(), None).view_as(x) if need_x else None
+        to_weight = None
+        if need_weight:  # oneDNN is faster with the wider operand in the place of the weight
+            wide_out = grad.shape[1] > rows.shape[1]
+            first, second = (rows, grad) if wide_out else (grad, rows)
+            to_weight = _product(first.t(), second.t(), None)
+            to_weight = to_weight.t() if wide_out else to_weight
+        return to_x, to_weight, grad.sum(dim=0) if ctx.has_bias else None

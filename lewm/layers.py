@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lewm.batchnorm import BatchNorm
 from lewm.config import ModelConfig
 
 Modulation = tuple[Tensor, ...]
@@ -25,7 +26,7 @@ class Projector(nn.Module):
         super().__init__()
         self.net = nn.Sequential(
             nn.Linear(width_in, hidden),
-            nn.BatchNorm1d(hidden),
+            BatchNorm(hidden),
             nn.GELU(),
             nn.Linear(hidden, width_out),
         )
