@@ -3,10 +3,17 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lewm.cli.options import json_option, model_option, seed_option
+from lewm.cli.options import (
+    json_option,
+    model_option,
+    planner_config,
+    planner_options,
+    seed_option,
+)
 from lewm.errors import LewmError
 
 
@@ -14,21 +21,25 @@ from lewm.errors import LewmError
 @model_option
 @click.option("--start", required=True, metavar="X,Y", help="State to start from, world units.")
 @click.option("--goal", required=True, metavar="X,Y", help="State to reach, world units.")
+@planner_options
 @seed_option
 @json_option
-def plan(model: Path, start: str, goal: str, seed: int, as_json: bool) -> None:
+def plan(
+    model: Path, start: str, goal: str, planner: dict[str, Any], seed: int, as_json: bool
+) -> None:
     """Plan once, execute the plan, and say where it ends.
 
     \b
     Example:
         lewm plan --model ckpt.pt --start 40,40 --goal 90,60
+        lewm plan --model ckpt.pt --start 40,40 --goal 90,60 --algorithm icem --iterations 5
 
     Exit status: 0 done, 2 not.
     """
     import numpy as np
 
     from lewm.adapter import load_model
-    from lewm.planner import CEM
+    from lewm.planner import make_planner
     from lewm.worlds import make_world
 
     loaded = load_model(model)
@@ -42,7 +53,8 @@ def plan(model: Path, start: str, goal: str, seed: int, as_json: bool) -> None:
                 f"nothing can be at {text} in {world.name}",
                 next_step="choose a point inside the rooms, for instance 40,40",
             )
-    found = CEM(loaded.plan_config).plan(loaded, world.render(state), world.render(target), [seed])
+    config = planner_config(loaded.plan_config, planner)
+    found = make_planner(config).plan(loaded, world.render(state), world.render(target), [seed])
     for action in found.actions[0]:
         state = world.step(state, action[None])
     result = {
