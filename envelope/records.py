@@ -51,7 +51,7 @@ class Estimate(Record):
     """Upper end of the same."""
     episodes: int = Field(ge=2)
     """Independent episodes behind `value`; one episode has no interval."""
-    interval: Literal["clopper_pearson", "bootstrap", "newcombe"]
+    interval: Literal["clopper_pearson", "bootstrap", "newcombe", "jackknife"]
     """How `low` and `high` were computed."""
     seed: int
     """Seed that reproduces the interval; 0 where the method draws nothing."""
@@ -399,6 +399,12 @@ class Criteria(Record):
     false_alarms_per_episode: float = Field(gt=0, lt=1)
     max_drift_ratio: float = Field(gt=0)
     """Error over nothing-moves up to which a horizon is usable."""
+    effective_rank_at_least: float = Field(default=1.5, gt=0)
+    """Of latents over states of the world: about as many as the world has dimensions."""
+    distance_rank_at_least: float = Field(default=0.5, gt=0, lt=1)
+    """Rank correlation of latent with true distance."""
+    action_sensitivity_at_least: float = Field(default=0.5, gt=0, lt=1)
+    """Share of the real answer to another action that the imagined one follows."""
     nuisances: dict[str, list[float]]
     """Strengths in [0, 1] at which each nuisance class is shown."""
     violations: dict[str, ViolationCriterion]

@@ -20,6 +20,7 @@ from perturbations.cells import crash_message
 from perturbations.horizon_drift import HorizonDrift
 from perturbations.nuisance_shift import NuisanceShift
 from perturbations.planning import Planning
+from perturbations.representation import Representation
 from perturbations.suite import Suite
 from perturbations.voe import ViolationOfExpectation
 
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 
 SUITES: Mapping[str, Suite] = {
     suite.name: suite
-    for suite in (Planning(), NuisanceShift(), ViolationOfExpectation(), HorizonDrift())
+    for suite in (
+        Planning(),
+        Representation(),
+        NuisanceShift(),
+        ViolationOfExpectation(),
+        HorizonDrift(),
+    )
 }
 """Every suite by name, in the order in which they run."""
 

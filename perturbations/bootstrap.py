@@ -10,6 +10,7 @@ normal one (the "expanded" percentile interval of Hesterberg, The American Stati
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +21,8 @@ from envelope.records import Estimate
 from perturbations.stats import CONFIDENCE, clopper_pearson
 
 NUM_RESAMPLES = 2_000
+_FEW_RESAMPLES = 500
+"""Of statistics that cannot be computed for all resamples at once."""
 MIN_EPISODES = 10
 """Fewer episodes have no bootstrap interval worth the name; the estimate is then left out."""
 _RARE = 5.0
@@ -111,6 +114,24 @@ def median(values: ArrayLike, *, seed: int) -> Estimate | None:
         return None
     drawn = np.median(array[_draws(seed, len(array))], axis=1)
     return _estimate(float(np.median(array)), drawn, seed, len(array))
+
+
+def statistic(
+    of: Callable[[NDArray[np.int64]], float], episodes: int, *, seed: int
+) -> Estimate | None:
+    """Any number that can be computed from a choice of episodes, such as a rank correlation.
+
+    Args:
+        of: takes indices of episodes, with repeats, (E,).
+        episodes: how many there are.
+        seed: of the resamples.
+
+    None with fewer than `MIN_EPISODES`. One call per resample, 500 of them.
+    """
+    if episodes < MIN_EPISODES:
+        return None
+    drawn = np.array([of(indices) for indices in _draws(seed, episodes)[:_FEW_RESAMPLES]])
+    return _estimate(of(np.arange(episodes)), drawn, seed, episodes)
 
 
 def auroc(unlawful: ArrayLike, lawful: ArrayLike, *, seed: int) -> Estimate | None:

@@ -47,6 +47,8 @@ class Profile:
     """Lawful held-out episodes behind violations, false alarms and drift."""
     num_nuisance_episodes: int
     """How many of them are shown under each nuisance in open loop."""
+    num_states: int
+    """Independent states behind what is said of the latents alone."""
     model_steps_per_episode: int
     shifted_cells: Literal["few", "bisect", "grid"]
     """Which nuisance cells run in closed loop."""
@@ -62,6 +64,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_calibration_episodes=200,
         num_scoring_episodes=120,
         num_nuisance_episodes=24,
+        num_states=400,
         model_steps_per_episode=10,
         shifted_cells="few",
         goal_offsets_env_steps=(),
@@ -73,6 +76,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_calibration_episodes=300,
         num_scoring_episodes=200,
         num_nuisance_episodes=40,
+        num_states=1000,
         model_steps_per_episode=10,
         shifted_cells="bisect",
         goal_offsets_env_steps=(50, 75),
@@ -84,6 +88,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_calibration_episodes=400,
         num_scoring_episodes=300,
         num_nuisance_episodes=100,
+        num_states=2000,
         model_steps_per_episode=10,
         shifted_cells="grid",
         goal_offsets_env_steps=(15, 35, 50, 75, 100),

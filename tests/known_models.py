@@ -308,6 +308,7 @@ PROFILE = Profile(
     num_calibration_episodes=60,
     num_scoring_episodes=40,
     num_nuisance_episodes=12,
+    num_states=200,
     model_steps_per_episode=10,
     shifted_cells="few",
     goal_offsets_env_steps=(),

@@ -13,6 +13,7 @@ from envelope.claims.monitors import monitor_claims
 from envelope.claims.not_measured import not_measured
 from envelope.claims.nuisance import nuisance_claims, nuisance_classes
 from envelope.claims.planning import planning_claims
+from envelope.claims.representation import representation_claims
 from envelope.records import (
     Claim,
     Criteria,
@@ -55,6 +56,7 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
     watching = monitor_claims(evidence, criteria, calibrated)
     claims = [
         *planning_claims(evidence, criteria),
+        *representation_claims(evidence, criteria),
         *nuisance_claims(evidence, criteria, classes),
         *watching,
         *drift_claims(evidence, criteria, measurements.planner_scope),

@@ -24,6 +24,7 @@ HANDFUL = Profile(
     num_calibration_episodes=20,
     num_scoring_episodes=6,
     num_nuisance_episodes=2,
+    num_states=12,
     model_steps_per_episode=10,
     shifted_cells="few",
     goal_offsets_env_steps=(15,),

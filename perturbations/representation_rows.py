@@ -1,0 +1,202 @@
+"""Rows of the representation suite: what only a model can say.
+
+Shapes in this module:
+    N  states     E  episodes     B  model steps     D  latent width     S  state width
+    R  draws of a nuisance     K  env steps per block     A  action width
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from perturbations import latents
+from perturbations.nuisance import FrameSeeds
+from perturbations.nuisances import find
+from perturbations.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from perturbations.bench import Bench
+    from perturbations.protocols import Frames
+
+Rows = dict[str, list[Any]]
+_STEADY_FRAMES = 64
+_DRAWS = 6
+_PROBE_WIDTH = 64
+_PROBE_UPDATES = 300
+_RIDGE = 1e-3
+
+
+def states_drawn(bench: "Bench") -> NDArray[np.float64]:
+    """Independent states of the world, (N, S), the same for every model."""
+    rng = np.random.default_rng(derive_seed(bench.seed, "representation"))
+    return bench.world.sample_states(rng, bench.profile.num_states)
+
+
+def cloud(bench: "Bench", states: NDArray[np.float64]) -> Rows:
+    """Columns `s_i` and `z_j`; `linear_i` and `mlp_i`, what probes fitted on the other half say."""
+    z = _encode(bench, bench.world.render(states))
+    numbers = _five_digits(z)
+    columns: Rows = {f"s_{i}": states[:, i].tolist() for i in range(states.shape[1])}
+    columns |= {f"z_{j}": numbers[:, j].tolist() for j in range(numbers.shape[1])}
+    for name, said in (("linear", _linear_probe), ("mlp", _mlp_probe)):
+        found = _by_halves(said, numbers, states)
+        columns |= {f"{name}_{i}": found[:, i].tolist() for i in range(found.shape[1])}
+    return columns
+
+
+def pairs(bench: "Bench", states: NDArray[np.float64]) -> Rows:
+    """Disjoint pairs of states: `true_distance` in the world's units, `latent_distance`."""
+    half = len(states) // 2
+    one, other = states[:half], states[half : 2 * half]
+    z = [_encode(bench, bench.world.render(part)) for part in (one, other)]
+    return {
+        "true_distance": bench.world.distance(one, other).tolist(),
+        "latent_distance": latents.distance(z[0], z[1]).tolist(),
+    }
+
+
+def steady(bench: "Bench", states: NDArray[np.float64]) -> Rows:
+    """Whether each frame has the same latent twice, and alone as in a batch."""
+    frames = bench.world.render(states[:_STEADY_FRAMES])
+    once, again = (_encode(bench, frames) for _ in range(2))
+    alone = torch.cat([_encode(bench, frames[i : i + 1]) for i in range(len(frames))])
+    twice = (once == again).all(dim=-1)
+    together = torch.isclose(alone, once, rtol=1e-3, atol=1e-4).all(dim=-1)
+    return {"twice": twice.tolist(), "together": together.tolist()}
+
+
+def actions(bench: "Bench") -> Rows:
+    """Per episode: how far the imagined answer to another action follows the real one.
+
+    `followed` is the inner product of imagined and real difference between the two latents that
+    follow two different blocks of actions, `real` the square of the real difference.
+    """
+    states = bench.lawful_scoring.block_states(bench.block_size)  # (E, B+1, S)
+    blocks = bench.lawful_scoring.blocks(bench.block_size)  # (E, B, K, A)
+    num, steps = blocks.shape[:2]
+    rng = np.random.default_rng(derive_seed(bench.seed, "actions"))
+    every, time = np.arange(num), rng.integers(steps, size=num)
+    start, given = states[every, time], blocks[every, time]
+    other = given[(every + 1 + rng.integers(num - 1, size=num)) % num] if num > 1 else given
+    z = _encode(bench, bench.world.render(start))
+    imagined = [
+        latents.rollout(bench.model, z, block[:, None])[:, 0].double() for block in (given, other)
+    ]
+    real = [_seen_after(bench, start, block).double() for block in (given, other)]
+    real_difference = real[1] - real[0]
+    followed = ((imagined[1] - imagined[0]) * real_difference).sum(dim=-1)
+    return {
+        "episode": list(range(num)),
+        "followed": followed.tolist(),
+        "real": real_difference.square().sum(dim=-1).tolist(),
+    }
+
+
+def slow_features(bench: "Bench", nuisance: str, states: NDArray[np.float64]) -> Rows:
+    """Per state: variance over draws of one nuisance, `within`, and of the state's own, `between`.
+
+    `lead_within` and `lead_between` are the same along the first principal component of all.
+    """
+    kind, num = find(nuisance), len(states)
+    directions = kind.directions(bench.world)
+    rng = np.random.default_rng(derive_seed(bench.seed, "slow", nuisance))
+    seen = []
+    for draw in range(_DRAWS):
+        seeds = FrameSeeds(rng.integers(2**31, size=num), np.zeros(num, dtype=np.int64))
+        frames = kind.render(
+            bench.world,
+            states,
+            strength=(draw + 1) / _DRAWS,
+            direction=directions[draw % len(directions)],
+            seeds=seeds,
+        )
+        seen.append(_encode(bench, frames).double())
+    z = torch.stack(seen, dim=1)  # (N, R, D)
+    centered = z - z.mean(dim=(0, 1))
+    lead = torch.linalg.svd(centered.flatten(end_dim=1), full_matrices=False).Vh[0]
+    within, between = _split(centered)
+    lead_within, lead_between = _split((centered @ lead)[..., None])
+    return {
+        "within": within.tolist(),
+        "between": between.tolist(),
+        "lead_within": lead_within.tolist(),
+        "lead_between": lead_between.tolist(),
+    }
+
+
+def straightness(bench: "Bench") -> Rows:
+    """Per episode, the mean cosine between consecutive steps of the latent."""
+    step = bench.scoring_latents.diff(dim=1).double()
+    cosine = torch.nn.functional.cosine_similarity(step[:, 1:], step[:, :-1], dim=-1)
+    return {"episode": list(range(len(step))), "cosine": cosine.mean(dim=1).tolist()}
+
+
+def _encode(bench: "Bench", frames: "Frames") -> Tensor:
+    z = latents.encode_frames(bench.model, frames)
+    if not torch.isfinite(z).all():
+        raise ValueError("a latent is not a finite number")
+    return z
+
+
+def _seen_after(bench: "Bench", states: NDArray[np.float64], block: NDArray[np.float64]) -> Tensor:
+    for step in range(block.shape[1]):
+        states = bench.world.step(states, block[:, step])
+    return _encode(bench, bench.world.render(states))
+
+
+def _split(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean square about a state's own mean, and of that mean, (N,) each; z (N, R, D) centered."""
+    own = z.mean(dim=1, keepdim=True)
+    return (z - own).square().sum(dim=-1).mean(dim=1), own[:, 0].square().sum(dim=-1)
+
+
+def _five_digits(z: Tensor) -> NDArray[np.float64]:
+    """Latents as they are kept: further digits would only make the file longer."""
+    return np.array([[float(f"{value:.5g}") for value in row] for row in z.double().tolist()])
+
+
+def _by_halves(probe: Any, z: NDArray[np.float64], states: NDArray[np.float64]) -> NDArray[Any]:
+    """What a probe fitted on one half says of the other, both ways round, (N, S)."""
+    half = len(z) // 2
+    parts = (slice(None, half), slice(half, None))
+    said = np.empty_like(states)
+    for fit, judged in (parts, parts[::-1]):
+        center, scale = states[fit].mean(axis=0), states[fit].std(axis=0) + 1e-12
+        z_center, z_scale = z[fit].mean(axis=0), z[fit].std(axis=0) + 1e-12
+        target = (states[fit] - center) / scale
+        found = probe((z[fit] - z_center) / z_scale, target, (z[judged] - z_center) / z_scale)
+        said[judged] = found * scale + center
+    return said
+
+
+def _linear_probe(
+    z: NDArray[np.float64], target: NDArray[np.float64], asked: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    gram = z.T @ z + _RIDGE * len(z) * np.eye(z.shape[1])
+    return np.asarray(asked @ np.linalg.solve(gram, z.T @ target))
+
+
+def _mlp_probe(
+    z: NDArray[np.float64], target: NDArray[np.float64], asked: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(
+            torch.nn.Linear(z.shape[1], _PROBE_WIDTH),
+            torch.nn.GELU(),
+            torch.nn.Linear(_PROBE_WIDTH, _PROBE_WIDTH),
+            torch.nn.GELU(),
+            torch.nn.Linear(_PROBE_WIDTH, target.shape[1]),
+        )
+        optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
+        inputs, wanted = (torch.from_numpy(part).float() for part in (z, target))
+        for _ in range(_PROBE_UPDATES):
+            optimizer.zero_grad(set_to_none=True)
+            loss = (net(inputs) - wanted).square().mean()
+            loss.backward()
+            optimizer.step()
+    with torch.no_grad():
+        return np.asarray(net(torch.from_numpy(asked).float()).double().numpy())

@@ -1,0 +1,148 @@
+"""Representation: faults that a prediction loss does not show, and intervals that cover."""
+
+import numpy as np
+import pytest
+import torch
+
+from perturbations import spectra
+from perturbations.representation import Representation
+from tests import known_models as known
+
+
+class Line(known.ColourBlind):
+    """Keeps one coordinate of two."""
+
+    def place(self, places, looks):
+        return places * [1.0, 0.0]
+
+
+class Deaf(known.Oracle):
+    """Its imagined future is the same whatever is done: context collapse."""
+
+    def after(self, places, block):
+        return super().after(places, np.zeros_like(block))
+
+
+class Restless(known.Oracle):
+    """Latents depend on the rest of the batch, as with BatchNorm in training mode."""
+
+    def encode(self, frames):
+        z = super().encode(frames)
+        return z - z.mean(dim=0) if len(z) > 1 else z
+
+
+class Noisy(known.Oracle):
+    """Latents depend on chance, as with dropout left on."""
+
+    def encode(self, frames):
+        return super().encode(frames) + torch.randn(len(frames), self.latent_width)
+
+
+def found(model):
+    cells = Representation().run(known.bench(model))
+    assert not [cell.error for cell in cells if cell.status == "crashed"]
+    summaries = Representation().summarise(cells, [], seed=1)
+    return {summary.id.split("/")[1]: summary.estimate for summary in summaries}
+
+
+def test_a_sound_model_holds_the_world():
+    said = found(known.ColourBlind())
+
+    assert said["effective_rank[]"].low > 1.9
+    assert said["distance_rank[]"].low > 0.99
+    assert said["action_sensitivity[]"].low > 0.99
+    assert said["steady[seen=together]"].value == 1
+    assert (
+        said["intrinsic_dimension[of=latents]"].low
+        <= 2
+        <= said["intrinsic_dimension[of=latents]"].high
+    )
+    assert said["probe_r2[probe=linear,state_column=0]"].low > 0.99
+
+
+def test_latents_on_a_line_have_rank_one_and_lose_a_coordinate():
+    said = found(Line())
+
+    assert said["effective_rank[]"].high < 1.05
+    assert said["dimension_std[dimension=smallest]"].high == 0
+    assert said["probe_r2[probe=mlp,state_column=1]"].high < 0.2
+
+
+def test_a_fold_shows_in_the_order_of_distances_and_not_in_the_intrinsic_dimension():
+    folded, sound = found(known.Folded()), found(known.ColourBlind())
+
+    assert folded["distance_rank[]"].high < sound["distance_rank[]"].low
+    assert folded["intrinsic_dimension[of=latents]"].low > 1.5
+    assert folded["probe_r2[probe=linear,state_column=0]"].high < 0.1
+
+
+def test_a_future_that_ignores_the_action_is_seen():
+    assert found(Deaf())["action_sensitivity[]"].high < 0.2
+
+
+def test_a_collapsed_model_has_no_rank_and_no_order():
+    said = found(known.Collapsed())
+
+    assert said["effective_rank[]"].high == 0
+    assert said["distance_rank[]"].high == 0
+    assert said["action_sensitivity[]"] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "seen"), [(Restless(), "together"), (Noisy(), "twice")], ids=["batchnorm", "dropout"]
+)
+def test_a_latent_that_does_not_stay_is_seen(model, seen):
+    assert found(model)[f"steady[seen={seen}]"].high < 0.1
+
+
+def test_a_background_reader_spends_its_latent_on_the_background():
+    reader, blind = found(known.BackgroundReader()), found(known.ColourBlind())
+
+    key = "nuisance_share[nuisance=background.color,of=all]"
+    assert reader[key].low > 0.02
+    assert blind[key].high < 1e-9
+
+
+def test_the_two_normality_tests_are_sensitive_to_different_things():
+    rng = np.random.default_rng(0)
+    gauss = spectra.normality(rng.standard_normal((400, 6)), seed=3)
+    two_heaps = spectra.normality(
+        rng.choice([-1.0, 1.0], (400, 1)) + 0.3 * rng.standard_normal((400, 1)), seed=3
+    )
+    rare = rng.standard_normal((400, 1))
+    rare[:2] = 6.0
+    tails = spectra.normality(rare, seed=3)
+
+    assert min(p for _, p in gauss.values()) > 0.02
+    assert two_heaps["epps_pulley"][1] <= 0.01
+    assert tails["tails"][1] <= 0.01 < tails["epps_pulley"][1]
+
+
+def test_the_jackknife_of_the_effective_rank_covers():
+    scales, rng = np.array([3.0, 2, 1, 1, 0.5, 0.1]), np.random.default_rng(1)
+    shares = scales**2 / (scales**2).sum()
+    truth = float(np.exp(-(shares * np.log(shares)).sum()))
+    audits = [
+        spectra.jackknife(rng.standard_normal((200, 6)) * scales, spectra.effective_rank)
+        for _ in range(300)
+    ]
+
+    assert np.mean([one.low <= truth <= one.high for one in audits]) >= 0.92
+
+
+def test_neighbours_give_the_dimension_of_a_surface_in_a_wide_space():
+    rng = np.random.default_rng(2)
+    flat = rng.uniform(size=(800, 2)) @ rng.standard_normal((2, 9))
+    solid = rng.uniform(size=(800, 3)) @ rng.standard_normal((3, 9))
+
+    assert abs(spectra.intrinsic_dimension(flat, seed=0).value - 2) < 0.25
+    assert abs(spectra.intrinsic_dimension(solid, seed=0).value - 3) < 0.4
+    assert spectra.intrinsic_dimension(np.zeros((100, 3)), seed=0) is None
+
+
+def test_ranks_count_ties_at_their_mean():
+    rising = np.array([1.0, 2, 2, 3])
+
+    assert spectra.spearman(rising, rising) == pytest.approx(1)
+    assert spectra.spearman(rising, -rising) == pytest.approx(-1)
+    assert spectra.spearman(rising, np.ones(4)) == 0
