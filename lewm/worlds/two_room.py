@@ -65,6 +65,9 @@ class TwoRoom:
     success_rule = "two-room/16px"
     action_range = (-1.0, 1.0)
     """Lowest and highest action, in each component, that is carried out as given."""
+    position_columns = (0, 1)
+    state_columns = ("state",)
+    factor_table = FACTORS
 
     def __init__(
         self, *, size_px: int = 224, factors: Mapping[str, FactorValue] | None = None
@@ -195,6 +198,25 @@ class TwoRoom:
     def solved(self, states: ArrayLike, goals: ArrayLike) -> NDArray[np.bool_]:
         """Whether each state is within 16 pixels of its goal, (N,)."""
         return self.distance(states, goals) < _SOLVED_WITHIN_PX
+
+    def states_from(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """States (N, 2) of recorded rows: the first of `state`, `proprio`, `pos_agent` there is.
+
+        Raises:
+            LewmError: none is there, or it has another width.
+        """
+        names = [name for name in ("state", "proprio", "pos_agent") if name in columns]
+        if not names or np.shape(columns[names[0]])[1:] != (2,):
+            raise LewmError(
+                f"no column of {', '.join(sorted(columns)) or 'none'} holds positions (N, 2)",
+                next_step="give a data set that was collected in this world",
+            )
+        return np.asarray(columns[names[0]], dtype=np.float64)
+
+    def columns(self, states: ArrayLike) -> dict[str, NDArray[Any]]:
+        """What a data set keeps of states (N, 2), by column."""
+        positions = _rows("states", states)
+        return {"state": positions, "proprio": positions.astype(np.float32)}
 
     @property
     def wall_coordinate(self) -> int:
