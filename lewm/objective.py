@@ -1,57 +1,90 @@
-"""The training objective: predict the next latent, keep latents Gaussian.
+"""The training objective: predict the next latent, and keep latents from collapsing.
 
 Shapes in this module:
-    B  batch      T  frames of a window      D  latent width      M  projections      J  knots
+    B  batch of this rank      T  frames of a window      D  latent width
 
-Source: SIGReg of LeJEPA as LeWM (arXiv:2603.19312) applies it; the constants are those of the
-official code, which differ from the paper's appendix in the node range ([0, 3], not [0.2, 4]).
+Source: LeWM (arXiv:2603.19312), whose regularizer is SIGReg. The others are there to be compared:
+`none` shows the collapse.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-NUM_KNOTS = 17
-MAX_KNOT = 3.0
+from lewm import regularizers
+from lewm.schedule import sigreg_weight
+from lewm.sigreg import random_directions, sigreg
+from lewm.train_config import TrainConfig
+
+__all__ = ["Losses", "Objective", "prediction_loss", "random_directions", "sigreg"]
 
 
 def prediction_loss(z_hat: Tensor, z: Tensor) -> Tensor:
     """Mean squared error of z_hat (B, T-1, D) against the latents z (B, T, D) that followed.
 
-    Gradients flow through both; SIGReg is what keeps the latents from collapsing.
+    Gradients flow through both; the regularizer is what keeps the latents from collapsing.
     """
     loss: Tensor = (z_hat - z[:, 1:]).square().mean()
     return loss
 
 
-def random_directions(
-    width: int, count: int, *, generator: torch.Generator, like: Tensor
-) -> Tensor:
-    """`count` unit vectors as columns, (D, M), on the device and in the dtype of `like`."""
-    drawn = torch.randn(width, count, generator=generator).to(like)
-    unit: Tensor = drawn / drawn.norm(dim=0, keepdim=True)
-    return unit
+@dataclass(frozen=True)
+class Losses:
+    """The loss of one update on this rank, and its parts; scalars."""
+
+    total: Tensor
+    prediction: Tensor
+    regularizer: Tensor
+    """What is added to the prediction loss, its weights inside."""
+    sigreg: Tensor | None
+    """The statistic, without weight; None where another regularizer is at work."""
 
 
-def sigreg(z: Tensor, directions: Tensor) -> Tensor:
-    """Distance of projected latents from a standard normal (Epps-Pulley), times the batch size.
+_Term = tuple[float, Callable[[Tensor], Tensor]]
 
-    An ideal batch scores about 1.05 at any B; a complete collapse scores 0.402 B.
 
-    Args:
-        z: latents, (B, T, D); the statistic is taken over B, separately for each T.
-        directions: unit columns, (D, M).
+class Objective:
+    """The loss that `config` describes.
 
-    Returns:
-        A scalar, the mean over T and M.
+    SIGReg draws new directions at each call, from the seed; they are the same on every rank.
     """
-    knots = torch.linspace(0.0, MAX_KNOT, NUM_KNOTS, dtype=z.dtype, device=z.device)  # (J,)
-    target = torch.exp(-0.5 * knots.square())
-    spacing = MAX_KNOT / (NUM_KNOTS - 1)
-    weight = torch.full_like(knots, 2 * spacing)
-    weight[0] = weight[-1] = spacing
-    angles = (z @ directions)[..., None] * knots  # (B, T, M, J)
-    real = angles.cos().mean(dim=0) - target
-    imaginary = angles.sin().mean(dim=0)
-    error = (real.square() + imaginary.square()) @ (weight * target)  # (T, M)
-    statistic: Tensor = len(z) * error.mean()
-    return statistic
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self.directions = torch.Generator().manual_seed(config.seed)
+
+    def __call__(self, z: Tensor, z_hat: Tensor, *, update: int) -> Losses:
+        """Losses of update number `update` for latents z (B, T, D) and z_hat (B, T-1, D)."""
+        z, z_hat = (x.float() if x.dtype == torch.bfloat16 else x for x in (z, z_hat))
+        predicted = prediction_loss(z_hat, z)
+        statistic = None
+        if self.config.regularizer == "sigreg":
+            statistic = sigreg(z, self.draw(z))
+            added = sigreg_weight(update, self.config) * statistic
+        else:
+            terms = self._terms()
+            added = sum((weight * term(z) for weight, term in terms), start=z.new_zeros(()))
+        return Losses(predicted + added, predicted, added, statistic)
+
+    def draw(self, z: Tensor) -> Tensor:
+        """The next directions for latents like z (B, T, D): unit columns, (D, M)."""
+        return random_directions(
+            z.shape[-1], self.config.num_projections, generator=self.directions, like=z
+        )
+
+    def _terms(self) -> list[_Term]:
+        config = self.config
+        spread: list[_Term] = [
+            (config.variance_weight, regularizers.variance_term),
+            (config.covariance_weight, regularizers.covariance_term),
+        ]
+        time: list[_Term] = [
+            (config.similarity_weight, regularizers.similarity_term),
+            (config.temporal_variance_weight, regularizers.temporal_variance_term),
+        ]
+        spectrum: list[_Term] = [(config.spectral_weight, regularizers.spectral_term)]
+        return {"vicreg": spread, "pldm": spread + time, "spectral": spectrum, "none": []}[
+            config.regularizer
+        ]

@@ -1,15 +1,15 @@
 """The training loop.
 
-Source: the recipe of LeWM (arXiv:2603.19312) as its code runs it: AdamW, clipping, a linear warm-up
-and a cosine built for more updates than are run, gradients through prediction and target. Ours adds
-collapse alarms, and re-estimates the BatchNorm statistics before the model is used: running ones
-lag behind, and an evaluation loss may be wrong by a factor of hundreds (facts/lewm.md 10.3).
+Source: the recipe of LeWM (arXiv:2603.19312), `lewm.updates`. Ours adds collapse alarms, a state to
+go on from after a kill, several processes with one statistic, and re-estimates the BatchNorm
+statistics before the model is used: running ones lag behind, and an evaluation loss may be wrong by
+a factor of hundreds (facts/lewm.md 10.3).
 """
 
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,33 +17,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lewm import kernels as products
+from lewm.alarms import collapse_alarms
+from lewm.batch_order import BatchOrder
 from lewm.build import WorldModelModule, build
 from lewm.config import ModelConfig
 from lewm.data import ActionStats, Source, Windows
+from lewm.distributed import (
+    gather_to_all,
+    mean_over_ranks,
+    num_ranks,
+    rank,
+    share_of,
+    wait_for_all,
+)
 from lewm.errors import LewmError
-from lewm.objective import prediction_loss, random_directions, sigreg
+from lewm.kernels import Kernels
+from lewm.sigreg import random_directions, sigreg
 from lewm.train_config import TrainConfig
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What one logged update looked like."""
-
-    update: int
-    prediction_loss: float
-    sigreg: float
-    latent_std: float
-    """Mean over dimensions."""
-    seconds: float
-    alarms: tuple[str, ...]
-
-    def line(self) -> str:
-        alarms = f"  ALARM {', '.join(self.alarms)}" if self.alarms else ""
-        return (
-            f"update {self.update:6d}  prediction {self.prediction_loss:.5f}  "
-            f"sigreg {self.sigreg:.3f}  latent std {self.latent_std:.3f}  "
-            f"{self.seconds:.0f} s{alarms}"
-        )
+from lewm.train_log import Progress, straightness
+from lewm.train_state import StateFile, TrainState, optimizer_tensors, restore_optimizer
+from lewm.updates import Outcome, Updater
 
 
 @dataclass(frozen=True)
@@ -63,57 +57,31 @@ def train(
     config: TrainConfig,
     source: Source,
     *,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[Progress], object] = lambda _: None,
+    state: StateFile | None = None,
+    kernels: Kernels = "torch",
+    device: str = "cpu",
 ) -> TrainResult:
-    """Train a model from scratch on windows of `source`.
+    """Train a model from scratch, or from `state`, on windows of `source`.
 
-    Everything random follows from `config.seed`; the global generator is left as it was.
+    Everything random follows from `config.seed`; the global generator is left as it was. Among
+    several processes (`lewm.distributed`) each sees its share of every batch; rank 0 alone reports
+    and writes.
 
     Raises:
-        LewmError: the data have no window or too few for a batch, or the loss is not finite.
+        LewmError: the data have no window or too few for a batch, the loss is not finite, or
+            `state` is another run's.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return _train(model_config, config, source, progress)
+    accelerators = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices=accelerators):
+        run = _Run(model_config, config, source, kernels, torch.device(device))
+        with products.linear_layers(run.updater.model, kernels):
+            return run.to_the_end(progress, state)
 
 
-def learning_rate(update: int, config: TrainConfig) -> float:
-    """Linear from 0 over the warm-up, then a cosine to 0 at `schedule_updates`."""
-    if update < config.warmup_updates:
-        return config.learning_rate * update / config.warmup_updates
-    left = config.schedule_updates - config.warmup_updates
-    done = (update - config.warmup_updates) / max(left, 1)
-    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-
-
-def sigreg_weight(update: int, config: TrainConfig) -> float:
-    """Constant, or linear to the final weight over `sigreg_anneal_updates` and constant after."""
-    first, final = config.sigreg_weight, config.final_sigreg_weight
-    if final is None:
-        return first
-    left = max(0.0, 1.0 - update / max(config.sigreg_anneal_updates, 1))
-    return final + left * (first - final)
-
-
-def collapse_alarms(z: Tensor, regularizer: float) -> tuple[str, ...]:
-    """Signs that latents z (B, T, D) stopped telling frames apart, by lewm-rs's thresholds."""
-    flat = z.flatten(end_dim=1)
-    unit = nn.functional.normalize(flat, dim=-1)
-    num = len(flat)
-    cosine = ((unit.sum(dim=0).square().sum() - num) / (num * (num - 1))).item()
-    alarms = []
-    if flat.var(dim=0).min().item() < 0.05:
-        alarms.append("a latent dimension has variance below 0.05")
-    if flat.mean(dim=0).abs().max().item() > 5:
-        alarms.append("a latent dimension has a mean beyond 5")
-    if cosine > 0.85:
-        alarms.append("latents point the same way")
-    if regularizer > 0.9 * 0.4020476 * len(z):
-        alarms.append("SIGReg is at its collapse value")
-    return tuple(alarms)
-
-
-def recalibrate_batchnorm(model: WorldModelModule, batches: list[tuple[Tensor, Tensor]]) -> None:
+def recalibrate_batchnorm(
+    model: WorldModelModule, batches: Iterable[tuple[Tensor, Tensor]]
+) -> None:
     """Set the running statistics to plain averages over `batches`, weights untouched."""
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
     momenta = [norm.momentum for norm in norms]
@@ -132,117 +100,189 @@ def recalibrate_batchnorm(model: WorldModelModule, batches: list[tuple[Tensor, T
     model.eval()
 
 
-def _train(
-    model_config: ModelConfig,
-    config: TrainConfig,
-    source: Source,
-    progress: Callable[[Progress], None],
-) -> TrainResult:
-    windows = Windows(
-        source, num_frames=model_config.window_frames, block_size=model_config.block_size
-    )
-    if len(windows) < config.batch_size:
-        raise LewmError(
-            f"the data have {len(windows)} windows, a batch has {config.batch_size}",
-            next_step="collect more episodes or lower batch_size",
+class _Run:
+    """Everything that changes while training; on every rank the same but for the dropout."""
+
+    def __init__(
+        self,
+        model_config: ModelConfig,
+        config: TrainConfig,
+        source: Source,
+        kernels: Kernels,
+        device: torch.device,
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.windows = Windows(
+            source, num_frames=model_config.window_frames, block_size=model_config.block_size
         )
-    order = _Order(len(windows), config.batch_size, np.random.default_rng(config.seed))
-    model = build(model_config).train()
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    directions = torch.Generator().manual_seed(config.seed)
-    log: list[Progress] = []
-    started = time.perf_counter()
-    for update in range(config.num_updates):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(update, config)
-        pixels, blocks = windows.gather(next(order))
-        z = model.encode(pixels)
-        predicted = prediction_loss(model.predict_window(z, blocks), z)
-        columns = random_directions(
-            model_config.latent_width, config.num_projections, generator=directions, like=z
+        if len(self.windows) < config.batch_size:
+            raise LewmError(
+                f"the data have {len(self.windows)} windows, a batch has {config.batch_size}",
+                next_step="collect more episodes or lower batch_size",
+            )
+        self.share = share_of(config.batch_size)
+        self.order = BatchOrder(len(self.windows), config.batch_size, seed=config.seed)
+        torch.manual_seed(config.seed)
+        model = build(model_config).to(device).train()
+        if rank() > 0:  # the same weights, another dropout
+            torch.manual_seed(config.seed + 2**32 * rank())
+        self.updater = Updater(model, config)
+        self.identity: dict[str, Any] = {
+            "model": model_config.to_json(),
+            "train": config.to_json(),
+            "data": {
+                "digest": source.digest(),
+                "num_episodes": len(source.lengths),
+                "num_windows": len(self.windows),
+            },
+            "num_processes": num_ranks(),
+        }
+        self.versions = [_versions(kernels, device)]
+        self.done = 0
+        self.log: list[Progress] = []
+        self.seconds_before = 0.0
+        self.started = time.perf_counter()
+
+    def to_the_end(
+        self, progress: Callable[[Progress], object], file: StateFile | None
+    ) -> TrainResult:
+        state = None if file is None else file.load(self.identity)
+        if state is not None:
+            self._restore(state)
+        if rank() == 0:
+            for entry in self.log:
+                progress(entry)
+        self.started = time.perf_counter()
+        last = self.config.num_updates
+        while self.done < last:
+            outcome = self.updater(*self._next_batch(), update=self.done)
+            self.done += 1
+            if self.done % self.config.log_every_updates == 0 or self.done == last:
+                self.log.append(self._progress(outcome))
+                if rank() == 0:
+                    progress(self.log[-1])
+            if file is not None and (self.done % file.save_every_updates == 0 or self.done == last):
+                self._save(file)
+        model = self.updater.model
+        calibration = (self._next_batch() for _ in range(self.config.calibration_batches))
+        recalibrate_batchnorm(model, calibration)
+        return TrainResult(
+            model=model.to("cpu"),
+            action_stats=self.windows.action_stats,
+            record=self._record(),
+            seconds=self._seconds(),
         )
-        regularizer = sigreg(z, columns)
-        loss = predicted + sigreg_weight(update, config) * regularizer
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-        optimizer.step()
-        if (update + 1) % config.log_every_updates == 0 or update + 1 == config.num_updates:
-            if not math.isfinite(loss.item()):
-                raise LewmError(
-                    f"the loss is {loss.item()} after update {update + 1}",
-                    next_step="lower learning_rate, or lengthen warmup_updates",
-                )
-            log.append(
-                Progress(
-                    update=update + 1,
-                    prediction_loss=predicted.item(),
-                    sigreg=regularizer.item(),
-                    latent_std=z.detach().flatten(end_dim=1).std(dim=0).mean().item(),
-                    seconds=time.perf_counter() - started,
-                    alarms=collapse_alarms(z.detach(), regularizer.item()),
+
+    def _next_batch(self) -> tuple[Tensor, Tensor]:
+        pixels, blocks = self.windows.gather(next(self.order)[self.share])
+        return pixels.to(self.device), blocks.to(self.device)
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def _progress(self, outcome: Outcome) -> Progress:
+        losses = outcome.losses
+        loss = mean_over_ranks(losses.total.detach()).item()
+        if not math.isfinite(loss):
+            raise LewmError(
+                f"the loss is {loss} after update {self.done}",
+                next_step="lower learning_rate, or lengthen warmup_updates",
+            )
+        statistic = losses.sigreg
+        if statistic is None:
+            generator = torch.Generator().manual_seed(self.config.seed)
+            width, count = outcome.z.shape[-1], self.config.num_projections
+            directions = random_directions(width, count, generator=generator, like=outcome.z)
+            statistic = sigreg(outcome.z, directions)
+        z = torch.cat(gather_to_all(outcome.z.contiguous()))
+        seconds = self._seconds()
+        since, before = (self.log[-1].update, self.log[-1].seconds) if self.log else (0, 0.0)
+        num_windows = (self.done - since) * self.config.batch_size
+        return Progress(
+            update=self.done,
+            prediction_loss=mean_over_ranks(losses.prediction.detach()).item(),
+            sigreg=statistic.item(),
+            regularizer_loss=mean_over_ranks(losses.regularizer.detach()).item(),
+            latent_std=z.flatten(end_dim=1).std(dim=0).mean().item(),
+            straightness=straightness(z).item(),
+            grad_norm=outcome.grad_norm.item(),
+            learning_rate=self.updater.optimizer.param_groups[0]["lr"],
+            seconds=seconds,
+            windows_per_second=num_windows / max(seconds - before, 1e-9),
+            alarms=collapse_alarms(z, statistic.item()),
+        )
+
+    def _save(self, file: StateFile) -> None:
+        dropout = gather_to_all(self._dropout_generator())
+        if rank() == 0:
+            file.save(
+                TrainState(
+                    run=self.identity,
+                    versions=self.versions,
+                    update=self.done,
+                    order=self.order.generator_state(),
+                    log=self.log,
+                    seconds=self._seconds(),
+                    tensors={
+                        **{f"model/{k}": v for k, v in self.updater.model.state_dict().items()},
+                        **optimizer_tensors(self.updater.optimizer),
+                        **{f"dropout/{number}": each for number, each in enumerate(dropout)},
+                        "order/left": torch.from_numpy(self.order.left.copy()),
+                        "directions": self.updater.objective.directions.get_state(),
+                    },
                 )
             )
-            progress(log[-1])
-    recalibrate_batchnorm(
-        model, [windows.gather(next(order)) for _ in range(config.calibration_batches)]
-    )
-    return TrainResult(
-        model=model,
-        action_stats=windows.action_stats,
-        record=_record(model_config, config, windows, log),
-        seconds=time.perf_counter() - started,
-    )
+        wait_for_all()
+
+    def _restore(self, state: TrainState) -> None:
+        tensors = state.tensors
+        prefix = "model/"
+        self.updater.model.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
+        restore_optimizer(self.updater.optimizer, tensors)
+        self.updater.objective.directions.set_state(tensors["directions"])
+        self.order.restore(state.order, tensors["order/left"].numpy())
+        self._set_dropout_generator(tensors[f"dropout/{rank()}"])
+        self.done, self.log, self.seconds_before = state.update, list(state.log), state.seconds
+        if self.versions[-1] != state.versions[-1]:
+            self.versions = [*state.versions, *self.versions]
+        else:
+            self.versions = state.versions
+
+    def _dropout_generator(self) -> Tensor:
+        if self.device.type == "cuda":
+            return torch.cuda.get_rng_state(self.device)
+        return torch.get_rng_state()
+
+    def _set_dropout_generator(self, state: Tensor) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state, self.device)
+        else:
+            torch.set_rng_state(state)
+
+    def _record(self) -> dict[str, Any]:
+        record = {
+            **{key: self.identity[key] for key in ("model", "train", "data")},
+            "batchnorm": "recalibrated",
+            "losses": [entry.to_record() for entry in self.log],
+            "versions": self.versions[-1],
+        }
+        if num_ranks() > 1:
+            record["num_processes"] = num_ranks()
+        if len(self.versions) > 1:  # resumed with other software, or on another machine
+            record["earlier_versions"] = self.versions[:-1]
+        return record
 
 
-class _Order:
-    """Batches of window indices: shuffled passes over the data, incomplete batches dropped."""
-
-    def __init__(self, num_windows: int, batch_size: int, rng: np.random.Generator) -> None:
-        self._num_windows = num_windows
-        self._batch_size = batch_size
-        self._rng = rng
-        self._left = np.empty(0, dtype=np.int64)
-
-    def __next__(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        if len(self._left) < self._batch_size:
-            self._left = self._rng.permutation(self._num_windows)
-        batch, self._left = self._left[: self._batch_size], self._left[self._batch_size :]
-        return batch
-
-
-def _record(
-    model_config: ModelConfig,
-    config: TrainConfig,
-    windows: Windows,
-    log: list[Progress],
-) -> dict[str, Any]:
+def _versions(kernels: Kernels, device: torch.device) -> dict[str, Any]:
     return {
-        "model": model_config.to_json(),
-        "train": config.to_json(),
-        "data": {
-            "digest": windows.source.digest(),
-            "num_episodes": len(windows.source.lengths),
-            "num_windows": len(windows),
-        },
-        "batchnorm": "recalibrated",
-        "losses": [
-            {
-                "update": entry.update,
-                "prediction": entry.prediction_loss,
-                "sigreg": entry.sigreg,
-                "latent_std": entry.latent_std,
-                "alarms": list(entry.alarms),
-            }
-            for entry in log
-        ],
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "machine": platform.machine(),
-            "threads": torch.get_num_threads(),
-        },
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "kernels": kernels,
+        "device": device.type,
     }

@@ -1,13 +1,27 @@
 """What a training run is made of."""
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
 from lewm.plain import PlainConfig
+
+Regularizer = Literal["sigreg", "vicreg", "pldm", "spectral", "none"]
+Precision = Literal["float32", "bf16"]
 
 
 @dataclass(frozen=True)
 class TrainConfig(PlainConfig):
     """One training run."""
+
+    added: ClassVar[tuple[str, ...]] = (
+        "regularizer",
+        "variance_weight",
+        "covariance_weight",
+        "similarity_weight",
+        "temporal_variance_weight",
+        "spectral_weight",
+        "precision",
+    )
 
     seed: int
     batch_size: int
@@ -28,8 +42,25 @@ class TrainConfig(PlainConfig):
     """SIGReg's weight after a linear change over `sigreg_anneal_updates`; None keeps it constant,
     as the field does."""
     sigreg_anneal_updates: int = 0
+    regularizer: Regularizer = "sigreg"
+    """`vicreg`: variance and covariance; `pldm`: these and the two terms over time; `none` shows
+    what a regularizer is for."""
+    variance_weight: float = 18.0
+    """This one and the next three are PLDM's as LeWM's authors tuned them."""
+    covariance_weight: float = 12.0
+    similarity_weight: float = 0.2
+    temporal_variance_weight: float = 0.7
+    spectral_weight: float = 0.1
+    precision: Precision = "float32"
+    """`bf16` multiplies in bfloat16; weights, BatchNorm, losses and updates stay float32."""
 
     def __post_init__(self) -> None:
+        for name, known in (("regularizer", Regularizer), ("precision", Precision)):
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(
+                    f"{name} must be one of {', '.join(get_args(known))}, "
+                    f"got {getattr(self, name)!r}"
+                )
         if self.batch_size < 2:
             raise ValueError(f"batch_size must be at least 2, got {self.batch_size}")
         if not self.warmup_updates <= self.num_updates <= self.schedule_updates:

@@ -5,20 +5,19 @@ import numpy as np
 import pytest
 import torch
 
+from lewm.alarms import collapse_alarms
 from lewm.build import new_model
 from lewm.config import tiny
 from lewm.data import MemorySource, Windows
 from lewm.errors import LewmError
+from lewm.schedule import learning_rate, sigreg_weight
 from lewm.train import (
-    Progress,
     TrainResult,
-    collapse_alarms,
-    learning_rate,
     recalibrate_batchnorm,
-    sigreg_weight,
     train,
 )
 from lewm.train_config import TrainConfig
+from lewm.train_log import Progress
 from tests.lewm.dots import SIZE, record
 
 CONFIG = TrainConfig(
