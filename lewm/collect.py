@@ -16,7 +16,7 @@ from lewm.errors import LewmError
 from lewm.policies import NoisyExpert, Policy, RandomPolicy
 
 if TYPE_CHECKING:
-    from lewm.episode_file import Compression
+    from lewm.hdf5_filters import Compression
 
 __all__ = [
     "Episodes",

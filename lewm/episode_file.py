@@ -7,12 +7,13 @@ per frame:
     action        (R, A) float32, taken from the row's frame; NaN in an episode's last row
     state         (R, S) float64
     proprio       (R, S) float32, the same numbers under the name that other tools read
-    episode_idx, step_idx  (R,) int32
+    episode_idx, step_idx  (R,) int32; in older files `ep_idx`
     variation.*   (R, ...) one column per factor of variation, if given
     ep_len        (E,) int32, rows of each episode        ep_offset  (E,) int64, its first row
 
-Compression is one that every HDF5 library holds; a file with another filter is read where that
-filter is installed. The root attribute `provenance` says, as JSON, what was collected.
+Other columns with one row per frame are kept. Compression is one that every HDF5 library holds,
+unless another is asked for; a file with another filter is read where that filter is installed. The
+root attribute `provenance` says, as JSON, what was collected.
 
 Shapes in this module:
     R  rows    E  episodes    T  env steps    A  action width    S  state width    H, W  size
@@ -24,7 +25,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -32,13 +33,14 @@ from numpy.typing import NDArray
 
 from lewm.episodes import Episodes
 from lewm.errors import LewmError
+from lewm.hdf5_filters import Compression, create_options
+from lewm.hdf5_layout import PER_EPISODE, Layout, check_layout, open_hdf5, unreadable
+from lewm.new_data import refuse_to_overwrite
 from lewm.worlds.factors import FactorValue
 
-_NEEDED = ("pixels", "action", "ep_len", "ep_offset")
 _STATE_COLUMNS = ("state", "proprio", "pos_agent")
+_INDEX_COLUMNS = ("episode_idx", "ep_idx", "step_idx", *PER_EPISODE)
 _SMALL_CHUNK_ROWS = 1024
-
-Compression = Literal["gzip", "lzf"]
 
 
 class EpisodeWriter:
@@ -62,22 +64,18 @@ class EpisodeWriter:
             path: the file to make; it must not exist.
             variation: factor values in force, kept as `variation.<name>` columns.
             provenance: what the episodes can be collected again from, as plain JSON.
-            compression: `gzip` is read everywhere; `lzf` writes faster and is twice as large.
+            compression: `gzip` is read everywhere; `lzf` writes faster and is twice as large;
+                `blosc` (LZ4) reads and writes ten times faster and needs hdf5plugin, as does
+                `zstd`, which is the smallest.
 
         Raises:
-            LewmError: the file exists, or its folder does not.
+            LewmError: the file exists, its folder does not, or the compression is not installed.
         """
-        if path.exists():
-            raise LewmError(
-                f"{path} exists and would be overwritten",
-                next_step="choose another name, or remove the file",
-            )
-        if not path.parent.is_dir():
-            raise LewmError(f"no folder {path.parent} for {path.name}", next_step="make the folder")
+        refuse_to_overwrite(path)
+        self._options = create_options(compression)
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
         self._variation = {name: np.asarray(value) for name, value in (variation or {}).items()}
-        self._compression = compression
         self._num_rows = 0
         self._num_episodes = 0
         self._file = h5py.File(self._partial, "w")
@@ -104,41 +102,74 @@ class EpisodeWriter:
             )
 
     def append(self, episodes: Episodes) -> None:
-        """Write these episodes after those already written.
+        """Write these episodes after those already written, each with its `variation.*`.
 
         Raises:
             LewmError: frames, actions or states of another size than before.
         """
-        num, num_frames = episodes.states.shape[:2]
-        num_rows = num * num_frames
-        width = episodes.actions.shape[2]
-        last = np.full((num, 1, width), np.nan, dtype=np.float32)
-        actions = np.concatenate([episodes.actions, last], axis=1)
-        numbers = np.arange(self._num_episodes, self._num_episodes + num)
-        self._extend("pixels", episodes.frames.reshape(num_rows, *episodes.frames.shape[2:]))
-        self._extend("action", actions.reshape(num_rows, width))
-        states = episodes.states.reshape(num_rows, -1)
-        self._extend("state", states)
-        self._extend("proprio", states.astype(np.float32))
-        self._extend("episode_idx", numbers.repeat(num_frames).astype(np.int32))
-        self._extend("step_idx", np.tile(np.arange(num_frames, dtype=np.int32), num))
+        last = np.full((1, episodes.actions.shape[2]), np.nan, dtype=np.float32)
+        for frames, actions, states in zip(
+            episodes.frames, episodes.actions, episodes.states, strict=True
+        ):
+            self.append_columns(
+                {
+                    "pixels": frames,
+                    "action": np.concatenate([actions, last]),
+                    "state": states,
+                    "proprio": states.astype(np.float32),
+                }
+            )
+
+    def append_columns(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Write one episode, of any length, with any columns, after those already written.
+
+        Args:
+            columns: one row per frame each, `pixels` and `action` among them; the action in the
+                last row leads to no frame. Index columns among them are numbered anew.
+
+        Raises:
+            LewmError: rows of unequal number, or other columns or sizes than before.
+        """
+        rows = {name: values for name, values in columns.items() if name not in _INDEX_COLUMNS}
+        numbers = {name: len(values) for name, values in rows.items()}
+        num_rows = numbers.get("pixels", 0)
+        if set(numbers.values()) != {num_rows} or num_rows == 0 or "action" not in rows:
+            raise LewmError(
+                f"columns of an episode have rows {numbers}, expected as many of each, pixels and "
+                "action among them",
+                next_step="give one row per frame in every column",
+            )
         for name, value in self._variation.items():
-            self._extend(f"variation.{name}", np.broadcast_to(value, (num_rows, *value.shape)))
-        self._extend("ep_len", np.full(num, num_frames, dtype=np.int32))
-        self._extend("ep_offset", self._num_rows + np.arange(num, dtype=np.int64) * num_frames)
+            rows[f"variation.{name}"] = np.broadcast_to(value, (num_rows, *value.shape))
+        rows["episode_idx"] = np.full(num_rows, self._num_episodes, dtype=np.int32)
+        rows["step_idx"] = np.arange(num_rows, dtype=np.int32)
+        self._require_same_columns(set(rows))
+        for name, values in rows.items():
+            self._extend(name, values)
+        self._extend("ep_len", np.array([num_rows], dtype=np.int32))
+        self._extend("ep_offset", np.array([self._num_rows], dtype=np.int64))
         self._num_rows += num_rows
-        self._num_episodes += num
+        self._num_episodes += 1
+
+    def _require_same_columns(self, names: set[str]) -> None:
+        before = set(self._file) - set(PER_EPISODE)
+        if self._num_episodes and names != before:
+            raise LewmError(
+                f"an episode has the columns {sorted(names)}, those written before "
+                f"{sorted(before)}",
+                next_step="write episodes of other columns into another file",
+            )
 
     def _extend(self, name: str, rows: NDArray[Any]) -> None:
         if name not in self._file:
-            chunk_rows = 1 if name == "pixels" else _SMALL_CHUNK_ROWS
+            chunk_rows = 1 if name.startswith("pixels") else _SMALL_CHUNK_ROWS
             self._file.create_dataset(
                 name,
                 data=rows,
+                dtype=h5py.string_dtype() if rows.dtype.kind in "OU" else rows.dtype,
                 maxshape=(None, *rows.shape[1:]),
                 chunks=(chunk_rows, *rows.shape[1:]),
-                compression=self._compression,
-                compression_opts=1 if self._compression == "gzip" else None,
+                **self._options,
             )
             return
         column = self._file[name]
@@ -177,17 +208,12 @@ def read_episodes(
         LewmError: not such a file, too few episodes, unequal lengths without
             `length_env_steps` or shorter ones with it, or frames of another size.
     """
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise LewmError(
-            f"{path} is not a readable HDF5 file: {error}",
-            next_step="check the path; a packed file must be unpacked first",
-        ) from error
-    with file:
-        state_column = _check_layout(file, path, size_px)
+    with open_hdf5(path) as file:
+        layout = check_layout(file, path)
+        state_column = _state_column(layout, path)
+        _check_size(file["pixels"], path, size_px)
         starts, num_rows = _choose(
-            file, path, slice(first_episode, None), num_episodes, length_env_steps
+            layout, path, slice(first_episode, None), num_episodes, length_env_steps
         )
         try:
             frames, actions, states = (
@@ -195,10 +221,7 @@ def read_episodes(
                 for name in ("pixels", "action", state_column)
             )
         except OSError as error:
-            raise LewmError(
-                f"{path} cannot be read to the end: {error}",
-                next_step="collect it again, or install the filter it is packed with (hdf5plugin)",
-            ) from error
+            raise unreadable(path, error) from error
     actions = actions[:, :-1].astype(np.float32)
     if not np.isfinite(actions).all():
         raise LewmError(
@@ -208,56 +231,38 @@ def read_episodes(
     return Episodes(frames, actions, states.astype(np.float64))
 
 
-def _check_layout(file: h5py.File, path: Path, size_px: int | None) -> str:
-    """The column that holds states, if the file is laid out as it must be."""
-    missing = [name for name in _NEEDED if name not in file]
-    states = [name for name in _STATE_COLUMNS if name in file]
-    if not states:
-        missing.append(" or ".join(_STATE_COLUMNS))
-    if missing:
-        raise LewmError(
-            f"{path} lacks {', '.join(missing)}; it holds {', '.join(sorted(file)) or 'nothing'}",
-            next_step="give a file in the layout of lewm.episode_file",
-        )
-    pixels = file["pixels"]
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[-1] != 3:
-        raise LewmError(
-            f"pixels of {path} have dtype {pixels.dtype} and shape {pixels.shape}, "
-            "expected uint8 and (R, H, W, 3)",
-            next_step="store frames as they are seen, height first and channels last",
-        )
+def _state_column(layout: Layout, path: Path) -> str:
+    for name in _STATE_COLUMNS:
+        if name in layout.columns:
+            return name
+    raise LewmError(
+        f"{path} lacks {' or '.join(_STATE_COLUMNS)}; it holds {', '.join(layout.columns)}",
+        next_step="give a file that says the states of its world",
+    )
+
+
+def _check_size(pixels: h5py.Dataset, path: Path, size_px: int | None) -> None:
     if size_px is not None and pixels.shape[1:3] != (size_px, size_px):
         raise LewmError(
             f"frames of {path} are {pixels.shape[1]} x {pixels.shape[2]} px, "
             f"expected {size_px} x {size_px}",
             next_step="collect at that size, or change the size that is expected",
         )
-    rows = {name: len(file[name]) for name in ("pixels", "action", states[0])}
-    lengths, offsets = file["ep_len"][:], file["ep_offset"][:]
-    is_paired = len(lengths) == len(offsets) and (offsets >= 0).all()
-    end = int((offsets + lengths).max(initial=0)) if is_paired else -1
-    if not is_paired or len(set(rows.values())) > 1 or end > len(pixels):
-        raise LewmError(
-            f"columns of {path} do not fit together: rows {rows}, {len(lengths)} lengths, "
-            f"{len(offsets)} offsets, last row {end}",
-            next_step="the file was cut short; collect the episodes again",
-        )
-    return states[0]
 
 
 def _choose(
-    file: h5py.File,
+    layout: Layout,
     path: Path,
     chosen: slice,
     num_episodes: int | None,
     length_env_steps: int | None,
 ) -> tuple[NDArray[np.int64], int]:
     """First rows of the chosen episodes, and how many rows to read of each."""
-    lengths = file["ep_len"][chosen][:num_episodes]
-    starts = file["ep_offset"][chosen][:num_episodes]
+    lengths = layout.lengths[chosen][:num_episodes]
+    starts = layout.offsets[chosen][:num_episodes]
     if len(lengths) == 0 or (num_episodes is not None and len(lengths) < num_episodes):
         raise LewmError(
-            f"{path} holds {len(file['ep_len'])} episodes, {num_episodes or 'some'} were asked "
+            f"{path} holds {len(layout.lengths)} episodes, {num_episodes or 'some'} were asked "
             f"for from episode {chosen.start} on",
             next_step="ask for fewer, or collect more",
         )
@@ -273,4 +278,4 @@ def _choose(
             f"{length} env steps were asked for, the shortest episode of {path} lasts {shortest}",
             next_step=f"ask for 1 to {shortest}" if shortest > 0 else "collect longer episodes",
         )
-    return starts.astype(np.int64), length + 1
+    return starts, length + 1

@@ -39,7 +39,7 @@ class DotWorld:
         return np.linalg.norm(states - goals, axis=-1)
 
 
-def record(*, episodes: int = 6, length: int = 20, seed: int = 0) -> Episodes:
+def record(*, episodes: int = 6, length: int = 24, seed: int = 0) -> Episodes:
     """Random walks."""
     world, rng = DotWorld(), np.random.default_rng(seed)
     states = np.empty((episodes, length + 1, 2))

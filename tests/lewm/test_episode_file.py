@@ -145,13 +145,19 @@ def no_episodes(file):
         (no_states, "lacks state or proprio or pos_agent"),
         (replace("pixels", lambda p: p.astype(np.float32)), "dtype float32"),
         (replace("pixels", lambda p: p.transpose(0, 3, 1, 2)), r"\(18, 3, 16, 16\)"),
-        (replace("pixels", lambda p: p[:-1]), "'pixels': 17, 'action': 18"),
-        (replace("ep_offset", lambda o: o + 1), "last row 19"),
-        (replace("ep_offset", lambda o: o - 1), "do not fit together"),
-        (replace("ep_len", lambda n: n[1:]), "2 lengths, 3 offsets"),
+        (
+            replace("pixels", lambda p: p[:-1]),
+            "unequal lengths: action 18, episode_idx 18, pixels 17",
+        ),
+        (
+            replace("ep_offset", lambda o: o + 1),
+            "episode 2 of .* leaves the 18 rows of the file: it takes rows 13 to 18",
+        ),
+        (replace("ep_offset", lambda o: o - 1), "episode 0 of .* begins before .* rows -1 to 4"),
+        (replace("ep_len", lambda n: n[1:]), "2 lengths and 3 offsets"),
         (replace("action", lambda a: a * np.nan), "not finite before the end"),
         (replace("ep_len", lambda n: n * 0 + 1), "the shortest episode of .* lasts 0"),
-        (no_episodes, "holds 0 episodes"),
+        (no_episodes, "holds no episode"),
     ],
 )
 def test_a_file_that_is_no_such_data_set_is_refused(path, edit, words):
