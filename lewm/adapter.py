@@ -20,7 +20,9 @@ from lewm.config import ModelConfig
 from lewm.data import ActionStats, pixels_from_frames
 from lewm.errors import LewmError
 from lewm.imagination import Imagination, ImaginationFactory, PlainImagination
+from lewm.model_folder import model_name
 from lewm.plan_config import PlanConfig
+from lewm.reading import FileRead
 
 _ENCODE_BATCH = 256
 
@@ -38,7 +40,7 @@ class AuditableModel:
         world: dict[str, Any] | None = None,
         training: dict[str, Any] | None = None,
         tuning: Sequence[dict[str, Any]] = (),
-        sha256: str = "",
+        files: Sequence[FileRead] = (),
     ) -> None:
         self._model = model.eval().requires_grad_(False)
         self.action_stats = action_stats
@@ -47,7 +49,7 @@ class AuditableModel:
         self.world = world or {}
         self.training = training or {}
         self.tuning = list(tuning)
-        self.sha256 = sha256
+        self.files = tuple(files)
         # How `imagine` computes: any implementation that gives the same numbers.
         self.imagination: ImaginationFactory = PlainImagination
 
@@ -221,7 +223,7 @@ def load_model(path: Path, device: str = "cpu") -> AuditableModel:
     Raises:
         LewmError: as `load_checkpoint`.
     """
-    return from_checkpoint(load_checkpoint(path), name=path.stem, device=device)
+    return from_checkpoint(load_checkpoint(path), name=model_name(path), device=device)
 
 
 def from_checkpoint(checkpoint: Checkpoint, *, name: str, device: str = "cpu") -> AuditableModel:
@@ -234,5 +236,5 @@ def from_checkpoint(checkpoint: Checkpoint, *, name: str, device: str = "cpu") -
         world=checkpoint.world,
         training=checkpoint.training,
         tuning=checkpoint.tuning,
-        sha256=checkpoint.sha256,
+        files=checkpoint.files,
     )

@@ -1,39 +1,44 @@
 """Checkpoints: tensors and JSON, never code.
 
 One `.pt` file is `torch.save({"tensors": {...}, "json": "..."})`; one `.safetensors` file carries
-the same JSON in its metadata. Loading reads the file once, hashes those bytes and parses only them.
+the same JSON in its metadata. A folder in the official layout has `config.json`, weights and, in
+`lewm.json`, what remains of that JSON. Loading reads each file once, hashes those bytes and parses
+only them.
 """
 
 import hashlib
 import io
 import json
 import os
-import pickle
-import re
-import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from lewm.build import WorldModelModule, build
 from lewm.config import ModelConfig
 from lewm.data import ActionStats
 from lewm.errors import LewmError
+from lewm.model_folder import DETAILS, ModelFiles, find_model
+from lewm.official import Canonical, Layout, canonical, to_v5
+from lewm.official_config import parse_config
 from lewm.plan_config import PlanConfig
+from lewm.reading import FileRead, read_file
+from lewm.strict_json import load_object
+from lewm.tensor_file import Stored, damaged, parse
 
 FORMAT = "lewm-checkpoint/1"
-_FIELDS = {"format", "model", "action_stats", "world", "planner", "training", "tuning"}
-_SAFE_TORCH = (2, 10)
+_DETAILS = {"format", "action_stats", "world", "planner", "training", "tuning"}
+_MAX_JSON_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything a checkpoint file says."""
+    """Everything a checkpoint says."""
 
     config: ModelConfig
     tensors: dict[str, Tensor]
@@ -44,8 +49,13 @@ class Checkpoint:
     training: dict[str, Any]
     tuning: list[dict[str, Any]] = field(default_factory=list)
     """What was done to the weights after training, in order."""
-    sha256: str = ""
-    """Of the bytes this was loaded from; empty before saving."""
+    files: tuple[FileRead, ...] = ()
+    """What this was loaded from, weights first; empty before saving."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the file with the weights; empty before saving."""
+        return self.files[0].sha256 if self.files else ""
 
     def model(self) -> WorldModelModule:
         """The model in evaluation mode."""
@@ -64,12 +74,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> str:
     Raises:
         LewmError: the suffix is neither.
     """
-    tensors = {
-        name: tensor.detach().cpu().contiguous().clone()
-        for name, tensor in checkpoint.tensors.items()
-    }
-    _check_tensors(path, checkpoint.config, tensors)
-    text = _to_json(checkpoint)
+    tensors = plain_tensors(checkpoint.tensors)
+    _check_tensors(path, checkpoint.config, tensors, "v4")
+    described = {"model": checkpoint.config.to_json(), **_details(checkpoint)}
+    text = json.dumps(described, sort_keys=True, allow_nan=False, separators=(",", ":"))
     if path.suffix == ".pt":
         buffer = io.BytesIO()
         torch.save({"tensors": tensors, "json": text}, buffer)
@@ -90,29 +98,118 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> str:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; nothing in it is executed.
 
+    Args:
+        path: a file of ours, a folder in the official layout, or the weights in such a folder.
+
     Raises:
-        LewmError: the file cannot be read, is truncated or pickled code, its tensors are not
-            exactly those of its configuration, or this torch is too old to load safely.
+        LewmError: a file cannot be read, is truncated or pickled code, its tensors are not
+            exactly those of its configuration, nothing says how its actions are scaled, or this
+            torch is too old to load safely.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LewmError(
-            f"{path} cannot be read: {error.strerror}", next_step="check the path"
-        ) from error
-    if path.suffix == ".safetensors":
-        tensors, text = _parse_safetensors(path, content)
-    else:
-        tensors, text = _parse_torch(path, content)
-    data = _parse_json(path, text)
+    files = find_model(path)
+    content, read = read_file(files.weights)
+    stored = parse(files.weights, content)
+    if stored.text is not None:
+        if path.is_dir():
+            raise LewmError(
+                f"{files.weights} describes itself, and lies beside a config.json that does too",
+                next_step=f"name the one you mean, for instance {files.weights}",
+            )
+        return _load_ours(path, stored.tensors, stored.text, read)
+    if files.details is None:
+        raise _without_details(path, files)
+    details, details_read = read_file(files.details, max_bytes=_MAX_JSON_BYTES)
+    data = load_object(details, str(files.details))
+    _require_fields(files.details, data, _DETAILS)
+    plan_config = PlanConfig.from_json(data["planner"])
+    official = read_official(files, stored, block_size=plan_config.block_size)
+    return _described(
+        files.details,
+        data,
+        official.config,
+        official.tensors,
+        (read, official.config_read, details_read),
+    )
+
+
+@dataclass(frozen=True)
+class Official:
+    """What a model in the official layout says by itself."""
+
+    config: ModelConfig
+    tensors: dict[str, Tensor]
+    """Under the names of this package."""
+    layout: Layout
+    is_bare: bool
+    """The reference package can load the file of weights as it is."""
+    config_content: bytes
+    config_read: FileRead
+
+
+def read_official(files: ModelFiles, stored: Stored, *, block_size: int) -> Official:
+    """The architecture and the tensors of a model in the official layout.
+
+    Args:
+        files: where its parts are.
+        stored: the content of its weights.
+        block_size: env steps per action block.
+
+    Raises:
+        LewmError: there is no `config.json`, it is refused, or the tensors are not exactly its.
+    """
+    if files.config is None:
+        raise _without_config(files.weights)
+    content, read = read_file(files.config, max_bytes=_MAX_JSON_BYTES)
+    config = parse_config(content, str(files.config), block_size=block_size)
+    named: Canonical = canonical(stored.tensors, str(files.weights))
+    _check_tensors(files.weights, config, named.tensors, named.layout)
+    tensors = plain_tensors(named.tensors)
+    return Official(config, tensors, named.layout, named.is_bare and stored.is_bare, content, read)
+
+
+def details_json(checkpoint: Checkpoint) -> bytes:
+    """`lewm.json`: what the official layout cannot say."""
+    return (json.dumps(_details(checkpoint), indent=1, allow_nan=False) + "\n").encode()
+
+
+def plain_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each tensor by itself: contiguous, on the processor, without gradient or shared storage."""
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+
+def _details(checkpoint: Checkpoint) -> dict[str, Any]:
+    stats = checkpoint.action_stats
+    return {
+        "format": FORMAT,
+        "action_stats": {"mean": list(stats.mean), "std": list(stats.std)},
+        "world": checkpoint.world,
+        "planner": checkpoint.plan_config.to_json(),
+        "training": checkpoint.training,
+        "tuning": checkpoint.tuning,
+    }
+
+
+def _load_ours(path: Path, tensors: dict[str, Tensor], text: str, read: FileRead) -> Checkpoint:
+    data = load_object(text.encode(), f"the description in {path}", max_bytes=_MAX_JSON_BYTES)
+    _require_fields(path, data, {"model", *_DETAILS})
     config = ModelConfig.from_json(data["model"])
-    _check_tensors(path, config, tensors)
+    _check_tensors(path, config, tensors, "v4")
+    return _described(path, data, config, tensors, (read,))
+
+
+def _described(
+    path: Path,
+    data: dict[str, Any],
+    config: ModelConfig,
+    tensors: dict[str, Tensor],
+    files: tuple[FileRead, ...],
+) -> Checkpoint:
     try:
         stats = ActionStats(**{key: tuple(data["action_stats"][key]) for key in ("mean", "std")})
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, f"has no usable action statistics ({error})") from error
+        raise damaged(path, f"has no usable action statistics ({error})") from error
     if len(stats.mean) != config.action_width:
-        raise _damaged(
+        raise damaged(
             path,
             f"has statistics of {len(stats.mean)} action dimensions, its model has "
             f"{config.action_width}",
@@ -125,108 +222,65 @@ def load_checkpoint(path: Path) -> Checkpoint:
         plan_config=PlanConfig.from_json(data["planner"]),
         training=data["training"],
         tuning=data["tuning"],
-        sha256=hashlib.sha256(content).hexdigest(),
+        files=files,
     )
 
 
-def require_safe_torch(version: str) -> None:
-    """Refuse a torch whose weights-only loading is known to be unsafe.
-
-    Raises:
-        LewmError: `version` is below 2.10.
-    """
-    found = re.match(r"(\d+)\.(\d+)", version)
-    if found is None or (int(found[1]), int(found[2])) < _SAFE_TORCH:
-        raise LewmError(
-            f"torch {version} cannot load a .pt file safely, 2.10 and later can",
-            next_step="upgrade torch, or use the .safetensors form of the checkpoint",
-        )
-
-
-def _to_json(checkpoint: Checkpoint) -> str:
-    stats = checkpoint.action_stats
-    data = {
-        "format": FORMAT,
-        "model": checkpoint.config.to_json(),
-        "action_stats": {"mean": list(stats.mean), "std": list(stats.std)},
-        "world": checkpoint.world,
-        "planner": checkpoint.plan_config.to_json(),
-        "training": checkpoint.training,
-        "tuning": checkpoint.tuning,
-    }
-    return json.dumps(data, sort_keys=True, allow_nan=False, separators=(",", ":"))
-
-
-def _parse_torch(path: Path, content: bytes) -> tuple[dict[str, Tensor], str]:
-    require_safe_torch(torch.__version__)
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise _damaged(path, "is truncated, or was not written by torch.save")
-    try:
-        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise LewmError(
-            f"{path} holds pickled code, a checkpoint holds tensors and JSON",
-            next_step="export tensors with `state_dict()`; lewm never runs code from a file",
-        ) from error
-    except (RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise _damaged(path, "is truncated or damaged") from error
-    if not isinstance(loaded, dict) or set(loaded) != {"tensors", "json"}:
-        raise _damaged(path, "is a torch file without our `tensors` and `json`")
-    tensors, text = loaded["tensors"], loaded["json"]
-    plain = isinstance(tensors, dict) and all(isinstance(t, Tensor) for t in tensors.values())
-    if not plain or not isinstance(text, str):
-        raise _damaged(path, "holds something else than named tensors and a JSON text")
-    return tensors, text
-
-
-def _parse_safetensors(path: Path, content: bytes) -> tuple[dict[str, Tensor], str]:
-    try:
-        tensors = safetensors.torch.load(content)
-        length = int.from_bytes(content[:8], "little")
-        text = json.loads(content[8 : 8 + length])["__metadata__"]["json"]
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise _damaged(path, "is not a safetensors file of ours") from error
-    return tensors, text
-
-
-def _parse_json(path: Path, text: str) -> dict[str, Any]:
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise _damaged(path, "carries text that is not JSON") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT or set(data) != _FIELDS:
-        raise _damaged(path, f"does not carry a {FORMAT} description")
+def _require_fields(path: Path, data: dict[str, Any], fields: set[str]) -> None:
+    if data.get("format") != FORMAT or set(data) != fields:
+        raise damaged(path, f"does not carry a {FORMAT} description")
     kinds = {"model": dict, "world": dict, "planner": dict, "training": dict, "tuning": list}
-    wrong = [name for name, kind in kinds.items() if not isinstance(data[name], kind)]
+    wrong = [name for name in kinds if name in data and not isinstance(data[name], kinds[name])]
     if wrong:
-        raise _damaged(path, f"carries {', '.join(wrong)} of the wrong type")
-    return data
+        raise damaged(path, f"carries {', '.join(wrong)} of the wrong type")
 
 
-def _check_tensors(path: Path, config: ModelConfig, tensors: dict[str, Tensor]) -> None:
+def _check_tensors(
+    path: Path, config: ModelConfig, tensors: dict[str, Tensor], layout: Layout
+) -> None:
+    """Exactly the tensors of the configuration; messages name them as the file's layout does."""
+    deepest = max(config.encoder_depth, config.predictor_depth)
+    if deepest > len(tensors):
+        raise damaged(path, f"has {len(tensors)} tensors for {deepest} layers")
     with torch.device("meta"):
         expected = build(config).state_dict()
-    missing = sorted(expected.keys() - tensors.keys())
-    unexpected = sorted(tensors.keys() - expected.keys())
+    missing, unexpected = expected.keys() - tensors.keys(), tensors.keys() - expected.keys()
     if missing or unexpected:
-        raise _damaged(
+        raise damaged(
             path,
-            f"has {len(tensors)} tensors, its configuration {len(expected)}; missing "
-            f"{_some(missing)}, unexpected {_some(unexpected)}",
+            f"has {len(expected) - len(missing)} of the {len(expected)} tensors of its "
+            f"configuration; missing {_some(missing, layout)}, unexpected "
+            f"{_some(unexpected, layout)}",
         )
     for name, tensor in tensors.items():
         want = expected[name]
         if tensor.shape != want.shape or tensor.dtype != want.dtype:
-            raise _damaged(
+            raise damaged(
                 path,
                 f"has {name} as {tensor.dtype} {tuple(tensor.shape)}, its configuration says "
                 f"{want.dtype} {tuple(want.shape)}",
             )
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "") if names else "none"
+def _some(names: Iterable[str], layout: Layout) -> str:
+    shown = sorted(to_v5(name) if layout == "v5" else name for name in names)
+    listed = ", ".join(name[:100] for name in shown[:3])
+    return listed + (" ..." if len(shown) > 3 else "") if shown else "none"
 
 
-def _damaged(path: Path, what: str) -> LewmError:
-    return LewmError(f"{path} {what}", next_step="take the file again from where it came from")
+def _without_config(path: Path) -> LewmError:
+    what = "a safetensors file" if path.suffix == ".safetensors" else "a torch file"
+    return LewmError(
+        f"{path} is {what} without our `tensors` and `json`, and no config.json lies beside it",
+        next_step="put the config.json of the model beside it",
+    )
+
+
+def _without_details(path: Path, files: ModelFiles) -> LewmError:
+    if files.config is None:
+        return _without_config(files.weights)
+    return LewmError(
+        f"{path} is a model in the official layout, which says neither how its actions are scaled "
+        f"nor what world they are for, and no {DETAILS} lies beside it",
+        next_step=f"lewm import {path} --data EPISODES.h5 --world NAME --out FOLDER",
+    )

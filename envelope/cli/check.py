@@ -11,6 +11,8 @@ from envelope.cli.files import read_bytes
 from envelope.errors import BadFile
 from envelope.same_model import ModelIdentity
 
+_CHECKPOINT = "model_state.checkpoint"
+
 
 @click.command("check")
 @click.option("--deploy", type=click.Path(path_type=Path), required=True, help="Deploy file.")
@@ -54,7 +56,7 @@ def command(
     verified = believed.open(data, now=now, name=str(path))
     state = deployment.file.model_state
     named = state.checkpoint if state else None
-    checkpoint = _named(deploy, named, "model_state.checkpoint")
+    checkpoint = _named(deploy, named, _CHECKPOINT)
     verdict = check_deployment(
         verified.record(Envelope),
         deployment,
@@ -73,10 +75,12 @@ def _named(deploy: Path, given: str | None, field: str) -> Path:
             f"{deploy} does not say `{field}`, so there is nothing to compare",
             next_step=f"add `{field}` to {deploy}",
         )
+    from lewm.model_folder import is_model_folder
+
     folder = deploy.absolute().parent
     for base in (folder, folder.parent):
         with contextlib.suppress(OSError):  # such as a name that no file can have
-            if (base / given).is_file():
+            if (base / given).is_file() or (field == _CHECKPOINT and is_model_folder(base / given)):
                 return base / given
     raise BadFile(
         f"{deploy} names {given} as `{field}`, and there is no such file beside it",
@@ -87,8 +91,13 @@ def _named(deploy: Path, given: str | None, field: str) -> Path:
 def _identity(checkpoint: Path) -> ModelIdentity:
     """What can be known of a checkpoint without torch."""
     from envelope.digest import bytes_sha256, file_sha256
+    from lewm.model_folder import find_model, folder_of
 
     path = os.path.relpath(checkpoint)
+    if folder := folder_of(checkpoint):
+        listed = find_model(checkpoint).present
+        files = {file.name: file_sha256(file) for file in listed}
+        return ModelIdentity(folder.name, files, path=path)
     if checkpoint.suffix != ".safetensors":
         files = {checkpoint.name: file_sha256(checkpoint)}
         return ModelIdentity(checkpoint.name, files, path=path)

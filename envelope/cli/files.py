@@ -51,6 +51,16 @@ class Folder(NamedTuple):
         return read_record(self.envelope, Envelope)
 
 
+def folder_beside(model: Path) -> Path:
+    """Where the five files of a model go unless told: beside it, never into a model folder."""
+    from lewm.model_folder import folder_of
+
+    folder = folder_of(model.absolute())
+    if folder is not None:
+        return folder.with_name(f"{folder.name}.envelope")
+    return model.parent / f"{model.stem}.envelope"
+
+
 def read_bytes(path: Path, *, next_step: str) -> bytes:
     """The whole file.
 

@@ -1,7 +1,6 @@
 """Which model is this? Its files, its tensors, its configuration, by digest."""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,17 +22,24 @@ _DTYPE_CODES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-_GROUPS = ("encoder.", "projector.", "action_encoder.", "predictor.", "pred_proj.")
+_GROUPS = (
+    "encoder.",
+    "projector.",
+    "action_encoder.",
+    "prefix_encoder.",
+    "predictor.",
+    "pred_proj.",
+)
 
 
-def identify(model: Any, path: Path, *, adapter: str = "lewm") -> ModelState:
+def identify(model: Any, *, adapter: str = "lewm") -> ModelState:
     """The model state of a loaded checkpoint.
 
     The tensor digest covers all parameters and buffers of the live model.
 
     Args:
-        model: as loaded from `path`; has `tensors()`, `digest_config()`, `training`, `tuning`.
-        path: the checkpoint.
+        model: as loaded; has `files` (name, size and digest of each that was read, the weights
+            first), `tensors()`, `digest_config()`, `training`, `tuning`.
         adapter: by which name it was loaded.
 
     Raises:
@@ -48,7 +54,8 @@ def identify(model: Any, path: Path, *, adapter: str = "lewm") -> ModelState:
     training = model.training
     return ModelState(
         files=[
-            FileDigest(path=path.name, size_bytes=path.stat().st_size, sha256=model.sha256),
+            FileDigest(path=file.name, size_bytes=file.size_bytes, sha256=file.sha256)
+            for file in model.files
         ],
         tensor_digest=state_digest(entries),
         groups={prefix.rstrip("."): state_digest(entries, prefix) for prefix in present},

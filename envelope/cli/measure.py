@@ -81,7 +81,7 @@ def command(
     measured.
     """
 
-    from envelope.cli.files import Folder, read_bytes
+    from envelope.cli.files import Folder, folder_beside, read_bytes
     from envelope.cli.render import write_record_and_report
     from envelope.cli.run import run
     from envelope.cli.sign import sign
@@ -92,7 +92,7 @@ def command(
 
     if not os.environ.get("ENVELOPE_TRACEBACK"):
         logging.getLogger("perturbations").setLevel(logging.ERROR)  # a crash is told in one line
-    files = Folder(out or model.parent / f"{model.stem}.envelope")
+    files = Folder(out or folder_beside(model))
     if sign_key is not None:
         from envelope.keyfiles import read_private_key
 

@@ -114,11 +114,11 @@ def _by_tensors(path: Path, envelope: Envelope) -> dict[str, Any]:
     from envelope.same_model import ModelIdentity, require_same_model
     from lewm.adapter import load_model
 
-    state = identify(load_model(path), path)
+    state = identify(load_model(path))
     sha256 = state.files[0].sha256
     at_hand = ModelIdentity(
         name=path.name,
-        files={path.name: sha256},
+        files={file.path: file.sha256 for file in state.files},
         tensor_digest=state.tensor_digest,
         config_digest=state.config_digest,
     )

@@ -18,7 +18,7 @@ from lewm.adapter import AuditableModel, load_model
 from lewm.cases import sample_cases
 from lewm.collect import NoisyExpert, walk
 from lewm.plan_config import PlanConfig
-from lewm.planner import CEM
+from lewm.planner import make_planner
 from lewm.worlds import make_world
 from perturbations import audit
 from perturbations.bench import Bench
@@ -98,8 +98,8 @@ def build(
     model.require_world(simulator)
     # The planner takes the adapter's models only; the suites hand it nothing else.
     config = _plan_config(model, declared or DeployedPlanner())
-    planner = cast(Planner, CEM(config))
-    state = identify(model, path, adapter=adapter)
+    planner = cast(Planner, make_planner(config))
+    state = identify(model, adapter=adapter)
     scope = _planner_scope(model, config, simulator, device, declared or DeployedPlanner())
     offset = scope.conventions.goal_offset_env_steps
     # Drift is measured as far as the planner looks, and no closed loop is longer than what the
@@ -174,12 +174,30 @@ def _plan_config(model: AuditableModel, declared: DeployedPlanner) -> PlanConfig
             next_step=f"declare history {model.history}",
         )
     try:
-        return replace(model.plan_config, **changes)
+        config = replace(model.plan_config, **changes)
     except ValueError as error:
         raise EnvelopeError(
             f"nothing can plan as the deploy file declares: {error}",
             next_step="correct planner_scope in the deploy file",
         ) from None
+    _require_sayable(model, config)
+    return config
+
+
+def _require_sayable(model: AuditableModel, config: PlanConfig) -> None:
+    """Refuse a planner that the record's planner scope has no words for."""
+    unsaid = {**config.options, **({"history": config.history} if config.history != 1 else {})}
+    if unsaid:
+        raise EnvelopeError(
+            f"the planner of {model.name} has {', '.join(f'{k}={v:g}' for k, v in unsaid.items())},"
+            " which the planner scope of a record cannot say yet",
+            next_step="measure with a checkpoint whose planner leaves them at their defaults",
+        )
+    if config.algorithm == "gradient":
+        raise EnvelopeError(
+            "the gradient planner cannot plan on the true dynamics, which every audit compares with",
+            next_step="measure with another algorithm, for instance cem",
+        )
 
 
 def _planner_scope(

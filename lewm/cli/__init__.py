@@ -8,6 +8,8 @@ import click
 
 from lewm.cli.collect import collect
 from lewm.cli.evaluate import evaluate
+from lewm.cli.export import export
+from lewm.cli.import_ import import_
 from lewm.cli.plan import plan
 from lewm.cli.train import train
 from lewm.errors import LewmError
@@ -29,7 +31,7 @@ def cli() -> None:
     """
 
 
-for _command in (collect, train, evaluate, plan):
+for _command in (collect, train, evaluate, plan, import_, export):
     cli.add_command(_command)
 
 

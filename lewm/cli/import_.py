@@ -1,0 +1,98 @@
+"""`lewm import`: a model of the official ecosystem, to be planned with and audited here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lewm.errors import LewmError
+
+if TYPE_CHECKING:
+    from lewm.data import ActionStats
+
+_SCOPE = {"world", "size_px", "factors"}
+
+
+@click.command("import")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A .pt or .safetensors file, or a new folder in the official layout.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Episodes the model was trained on.")
+@click.option(
+    "--action-stats",
+    type=click.Path(path_type=Path),
+    help='JSON {"mean": [...], "std": [...]} of the raw actions, instead of --data.',
+)
+@click.option("--world", help="World the model was made for.")
+@click.option(
+    "--block-size",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    help="Env steps per action block, which the official files do not say.",
+)
+def import_(
+    source: Path,
+    out: Path,
+    data: Path | None,
+    action_stats: Path | None,
+    world: str | None,
+    block_size: int,
+) -> None:
+    """Take a model in the official layout: SOURCE is its folder, or the weights in it.
+
+    Nothing in SOURCE is run: config.json is compared with a list, weights are tensors or refused.
+    A checkpoint of ours is taken as well, to put it into another container.
+
+    \b
+    Example:
+        lewm import lewm-tworooms --data tworoom.h5 --world two-room --out tworoom.pt
+
+    Exit status: 0 done, 2 not.
+    """
+    from lewm.exchange import import_model
+
+    if data is not None and action_stats is not None:
+        raise LewmError(
+            "--data and --action-stats both say how actions are scaled",
+            next_step="give one of them",
+        )
+    stats, scope = _from_data(data, block_size) if data else (_from_json(action_stats), None)
+    done = import_model(
+        source, out, action_stats=stats, world=world or scope, block_size=block_size
+    )
+    config, tensors = done.checkpoint.config, done.checkpoint.tensors
+    layout = f"layout {done.layout}, " if done.layout else ""
+    click.echo(
+        f"{len(tensors)} of {len(tensors)} tensors, {layout}history {config.history}, actions of "
+        f"width {config.action_width} in blocks of {config.block_size}"
+    )
+    if not done.checkpoint.world:
+        click.echo("no world is known; give --world NAME to plan and audit without naming one")
+    click.echo(f"{out}")
+
+
+def _from_json(path: Path | None) -> "ActionStats | None":
+    from lewm.exchange import stats_from_json
+    from lewm.reading import read_file
+    from lewm.strict_json import load_object
+
+    if path is None:
+        return None
+    content, _ = read_file(path, max_bytes=2**20)
+    return stats_from_json(load_object(content, str(path)), str(path))
+
+
+def _from_data(path: Path, block_size: int) -> "tuple[ActionStats, dict[str, Any] | None]":
+    """How the actions of a data set are scaled, and the world it says it was collected in."""
+    from lewm.data import Windows
+    from lewm.file_source import FileSource
+
+    with FileSource(path) as source:
+        said = source.provenance
+        scope = {key: said[key] for key in _SCOPE} if said.keys() >= _SCOPE else None
+        return Windows(source, num_frames=1, block_size=block_size).action_stats, scope
