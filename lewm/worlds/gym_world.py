@@ -1,0 +1,100 @@
+"""`gym:<id>`: an environment registered with gymnasium that can itself be put into a state.
+
+The minimum that its bare environment must offer is
+
+    get_state() -> (S,)            all that the next step depends on
+    set_state(state)               put it there
+
+and, to be planned in, `solved(state, goal) -> bool`. Further methods and attributes are used where
+they are there: `set_goal(goal)`, `success_rule`, `state_columns`, `position_columns`. An
+environment without them gets hooks of its own and `lewm.worlds.register_world`:
+
+    class PendulumHooks(Hooks):
+        def get_state(self, env):
+            return env.state.copy()
+
+        def set_state(self, env, state):
+            env.state = state.copy()
+
+    def pendulum(*, size_px=224, factors=None):
+        make = lambda: gymnasium.make("Pendulum-v1", render_mode="rgb_array")
+        return Simulator("pendulum", make, PendulumHooks(), size_px=size_px, factors=factors)
+
+    register_world("pendulum", pendulum)
+
+As in gymnasium, `gym:module:id` imports `module` first.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from lewm.errors import LewmError
+from lewm.worlds.factors import FactorValue
+from lewm.worlds.simulator import Hooks, Simulator, States
+
+
+class OwnHooks(Hooks):
+    """Asks the environment itself."""
+
+    def __init__(self, env: Any) -> None:
+        """Read what the environment says about itself."""
+        for name in ("state_columns", "position_columns"):
+            setattr(self, name, tuple(getattr(env, name, getattr(Hooks, name))))
+        self.success_rule = str(getattr(env, "success_rule", ""))
+
+    def get_state(self, env: Any) -> States:
+        """What it says."""
+        return np.asarray(env.get_state(), dtype=np.float64)
+
+    def set_state(self, env: Any, state: States) -> None:
+        """As it does."""
+        env.set_state(state)
+
+    def set_goal(self, env: Any, goal: States) -> None:
+        """As it does, if it does."""
+        if not hasattr(env, "set_goal"):
+            super().set_goal(env, goal)
+        env.set_goal(goal)
+
+    def solved(self, env: Any, states: States, goals: States) -> NDArray[np.bool_]:
+        """Its own rule, one pair at a time."""
+        if not hasattr(env, "solved"):
+            return super().solved(env, states, goals)
+        judged = [env.solved(state, goal) for state, goal in zip(states, goals, strict=True)]
+        return np.array(judged, dtype=bool)
+
+
+def make_gym_world(
+    name: str, *, size_px: int = 224, factors: Mapping[str, FactorValue] | None = None
+) -> Simulator:
+    """The world `gym:<id>`.
+
+    Raises:
+        LewmError: gymnasium has no such id, something it needs is not installed, or it cannot be
+            put into a state.
+    """
+    make = partial(
+        gymnasium.make, name.removeprefix("gym:"), render_mode="rgb_array", disable_env_checker=True
+    )
+    try:
+        env = make().unwrapped
+    except (gymnasium.error.Error, ImportError, TypeError) as error:
+        raise LewmError(
+            f"gymnasium cannot make {name.removeprefix('gym:')}: {error}",
+            next_step="check the id, install what it needs, or write gym:module:id to import it",
+        ) from error
+    lacking = [method for method in ("get_state", "set_state") if not hasattr(env, method)]
+    if lacking:
+        raise LewmError(
+            f"{type(env).__name__} has no {' and no '.join(lacking)}, so it cannot be put into a "
+            "state",
+            next_step="write hooks for it, see lewm.worlds.gym_world",
+        )
+    hooks = OwnHooks(env)
+    env.close()
+    return Simulator(name, make, hooks, size_px=size_px, factors=factors)
