@@ -54,6 +54,11 @@ class AuditableModel:
         self.imagination: ImaginationFactory = PlainImagination
 
     @property
+    def module(self) -> WorldModelModule:
+        """The network itself, in evaluation mode; its blocks are z-scored."""
+        return self._model
+
+    @property
     def config(self) -> ModelConfig:
         return self._model.config
 
