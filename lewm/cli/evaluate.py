@@ -9,72 +9,225 @@ import click
 from lewm.cli.options import json_option, model_option, seed_option
 from lewm.errors import LewmError
 
+_PROTOCOLS = ("held-out", "official", "moderate", "strict")
+
 
 @click.command("eval")
 @model_option
-@click.option("--cases", type=click.Path(path_type=Path), help="Frozen cases; sampled if absent.")
-@click.option("--num-cases", type=click.IntRange(1), default=300, show_default=True)
 @click.option(
-    "--goal-offset", type=click.IntRange(1), default=25, show_default=True, help="Env steps."
+    "--protocol", "name", type=click.Choice(_PROTOCOLS), default="held-out", show_default=True
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Recorded episodes; for every protocol but held-out.",
+)
+@click.option("--cases", type=click.Path(path_type=Path), help="Frozen cases; drawn if absent.")
+@click.option("--save-cases", type=click.Path(path_type=Path), help="Freeze the cases here.")
+@click.option(
+    "--num-cases",
+    type=click.IntRange(1),
+    help="Held-out: 300. Official: 50. Moderate and strict: 100 for each of three seeds.",
+)
+@click.option(
+    "--goal-offset",
+    type=click.IntRange(1),
+    default=25,
+    show_default=True,
+    help="Env steps; held-out only.",
 )
 @click.option("--budget", type=click.IntRange(1), default=50, show_default=True, help="Env steps.")
 @click.option(
-    "--streams", type=click.IntRange(1), default=1, show_default=True, help="Planner streams."
+    "--streams", type=click.IntRange(1), help="Planner streams. Held-out: 1. The others: 3."
 )
+@click.option("--world", "world_name", help="Where to act, if not where the model was trained.")
 @click.option("--references/--no-references", default=True, help="Floor, twin and ceiling too.")
+@click.option(
+    "--ceiling/--no-ceiling",
+    default=None,
+    help="The planner on the true dynamics; unless said, where many states step at once.",
+)
+@click.option(
+    "--drop-last-row",
+    is_flag=True,
+    help="Official as before July 2026: the last valid row is never drawn.",
+)
+@click.option("--threads", type=click.IntRange(1), help="Processor threads.")
 @seed_option
 @json_option
 def evaluate(
     model: Path,
+    name: str,
+    data: Path | None,
     cases: Path | None,
-    num_cases: int,
+    save_cases: Path | None,
+    num_cases: int | None,
     goal_offset: int,
     budget: int,
-    streams: int,
+    streams: int | None,
+    world_name: str | None,
     references: bool,
+    ceiling: bool | None,
+    drop_last_row: bool,
+    threads: int | None,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Plan in closed loop on held-out cases; report success beside its references.
+    """Plan in closed loop; report success beside its references.
+
+    \b
+    held-out  cases sampled from the world itself, none solved at the start (--seed)
+    official  as LeWM is evaluated: recorded pairs, first and goal frames as recorded, pairs
+              solved at the start among them
+    moderate  one recorded pair of an episode, none solved at the start, 3 x 100
+    strict    the same with tighter rules
 
     \b
     Example:
         lewm eval --model ckpt.pt --num-cases 300
+        lewm eval --model ckpt.pt --protocol official --data data.h5
 
     Exit status: 0 done, 2 not.
     """
+    import torch
+
+    from lewm import cases as case_files
     from lewm.adapter import load_model
-    from lewm.cases import load, sample_cases
-    from lewm.evaluation import evaluate as run
+    from lewm.protocol_report import as_json as outcome_json
+    from lewm.protocol_report import as_text
     from lewm.worlds import make_world
 
+    if threads is not None:
+        torch.set_num_threads(threads)
+    _require_words(name, data, seed, goal_offset, drop_last_row)
+    if save_cases is not None and save_cases.exists():
+        raise LewmError(
+            f"{save_cases} exists and would be overwritten",
+            next_step="choose another name, or remove the file",
+        )
     loaded = load_model(model)
-    world = make_world(loaded.world)
+    scope = loaded.world if world_name is None else _elsewhere(loaded, world_name)
+    world = make_world(scope)
     loaded.require_world(world)
-    chosen = (
-        load(cases)
-        if cases
-        else sample_cases(world, num_cases=num_cases, goal_offset_env_steps=goal_offset, seed=seed)
+    given = case_files.load(cases) if cases else None
+    if given is not None:
+        _require_cases_of(world, given, cases)
+    runs_ceiling = _can_be_cloned(world, loaded.plan_config) if ceiling is None else ceiling
+    how: dict[str, Any] = {
+        "budget_env_steps": budget,
+        "references": references,
+        "ceiling": runs_ceiling,
+        "progress": lambda what: click.echo(f"running {what} ...", err=True),
+    }
+    if name == "held-out":
+        outcome = _held_out(
+            loaded, world, given, num_cases or 300, goal_offset, seed, streams or 1, how
+        )
+    else:
+        outcome = _recorded(
+            name, loaded, world, data, given, num_cases, streams or 3, drop_last_row, how
+        )
+    if references and not runs_ceiling:
+        outcome.notes.append("the planner was not run on the true dynamics: no ceiling")
+    if save_cases is not None:
+        case_files.save(save_cases, outcome.cases)
+    click.echo(json.dumps(outcome_json(outcome), indent=1) if as_json else as_text(outcome))
+
+
+def _held_out(
+    model: Any,
+    world: Any,
+    given: Any,
+    num_cases: int,
+    goal_offset: int,
+    seed: int,
+    num_streams: int,
+    how: dict[str, Any],
+) -> Any:
+    from lewm.cases import sample_cases
+    from lewm.protocol_run import run_cases_of
+    from lewm.success import rule_of
+
+    if given is not None and given.rows is not None:
+        raise LewmError(
+            f"these cases were recorded, for protocol {given.origin.get('protocol')}",
+            next_step="name that protocol, with --data",
+        )
+    chosen = given or sample_cases(
+        world, num_cases=num_cases, goal_offset_env_steps=goal_offset, seed=seed
     )
-    _require_cases_of(world, chosen, cases)
-    results = run(
-        loaded,
-        world,
-        chosen,
-        budget_env_steps=budget,
-        streams=range(seed, seed + streams),
-        references=references,
-        progress=lambda arm: click.echo(f"running {arm} ...", err=True),
+    streams = range(seed, seed + num_streams)
+    return run_cases_of(
+        model, world, chosen, rule=rule_of(world), label="held-out/1", streams=streams, **how
     )
-    if as_json:
-        click.echo(json.dumps([result.to_json() for result in results], indent=1))
-        return
-    click.echo(
-        f"{chosen.num_cases} cases ({chosen.num_solved_dropped} solved at the start left out)"
-    )
-    click.echo(f"cases sha256 {chosen.digest()}")
-    for result in results:
-        click.echo(result.line())
+
+
+def _recorded(
+    name: str,
+    model: Any,
+    world: Any,
+    data: Path | None,
+    given: Any,
+    num_cases: int | None,
+    num_streams: int,
+    drop_last_row: bool,
+    how: dict[str, Any],
+) -> Any:
+    from lewm.protocol import PROTOCOLS
+    from lewm.protocol_run import run_protocol
+    from lewm.sources import open_source
+
+    assert data is not None
+    with open_source(data) as source:
+        return run_protocol(
+            PROTOCOLS[name],
+            model,
+            world,
+            source,
+            num_streams=num_streams,
+            cases=given,
+            num_per_seed=num_cases,
+            drop_last_row=drop_last_row,
+            **how,
+        )
+
+
+def _require_words(
+    name: str, data: Path | None, seed: int, goal_offset: int, drop_last_row: bool
+) -> None:
+    """Refuse words that the protocol would not heed."""
+    if (data is None) is not (name == "held-out"):
+        said = "no --data" if data is None else f"--data {data}"
+        raise LewmError(
+            f"--protocol {name} was given {said}",
+            next_step="give --data with official, moderate or strict, and only with those",
+        )
+    if name != "held-out" and (seed, goal_offset) != (0, 25):
+        raise LewmError(
+            f"{name} fixes its seeds and its goal offset; asked for were --seed {seed} "
+            f"--goal-offset {goal_offset}",
+            next_step="leave both out, or use --protocol held-out",
+        )
+    if drop_last_row and name != "official":
+        raise LewmError(
+            f"--drop-last-row is about official, not about {name}", next_step="leave it out"
+        )
+
+
+def _elsewhere(model: Any, name: str) -> dict[str, Any]:
+    """The model's world under another name, such as the same two rooms of stable-worldmodel."""
+    return {
+        "size_px": model.config.image_size,
+        "factors": model.world.get("factors", {}),
+        "world": name,
+    }
+
+
+def _can_be_cloned(world: Any, plan_config: Any) -> bool:
+    """Whether a search in the world takes seconds and not hours, and whether there is one."""
+    from lewm.worlds.two_room import TwoRoom
+
+    return isinstance(world, TwoRoom) and plan_config.algorithm != "gradient"
 
 
 def _require_cases_of(world: Any, cases: Any, path: Path | None) -> None:
@@ -90,7 +243,8 @@ def _require_cases_of(world: Any, cases: Any, path: Path | None) -> None:
         "success_rule": world.success_rule,
         "state_width": world.state_width,
     }
-    for name in ("world", "factors", "success_rule", "state_width"):
+    judged = ("success_rule",) if cases.rows is None else ()  # a protocol names its own rule
+    for name in ("world", "factors", *judged, "state_width"):
         if here[name] != there.get(name):
             raise LewmError(
                 f"{path} was sampled with {name} {there.get(name)}, the model's world has "
