@@ -210,7 +210,7 @@ def action_stats_of(episodes: Iterator[NDArray[np.float32]], action_width: int) 
     """
     running = RunningStats(action_width)
     for number, actions in enumerate(episodes):
-        finite = np.isfinite(actions).all(axis=1)
+        finite = np.logical_and.reduce(np.isfinite(actions), axis=1)
         if not finite[:-1].all():
             raise LewmError(
                 f"episode {number} holds an action that is not a number at step "

@@ -17,10 +17,9 @@ from lewm.data import ActionStats, action_stats_of
 from lewm.errors import LewmError
 from lewm.frame_reader import FrameReader
 from lewm.hdf5_layout import check_layout, open_hdf5, unreadable
+from lewm.kept_actions import KeptActions
 from lewm.sidecar import content_digest
 from lewm.stored_stats import stored_action_stats
-
-_MAX_ACTION_BYTES = 256 * 2**20
 
 
 class FileSource:
@@ -53,8 +52,7 @@ class FileSource:
         height, width = self._file["pixels"].shape[1:3]
         self.frame_size_px = (int(height), int(width))
         self._frames = FrameReader(self._file["pixels"], path)
-        self._kept: dict[int, NDArray[np.float32]] = {}
-        self._kept_bytes = 0
+        self._actions = KeptActions(lambda episode: self._read_all_actions(episode)[:-1])
 
     def __enter__(self) -> Self:
         return self
@@ -83,13 +81,7 @@ class FileSource:
         return frames.reshape(*times.shape, *frames.shape[1:])
 
     def read_actions(self, episode: int) -> NDArray[np.float32]:
-        actions = self._kept.get(episode)
-        if actions is None:
-            actions = self._read_all_actions(episode)[:-1]
-            if self._kept_bytes + actions.nbytes <= _MAX_ACTION_BYTES:
-                self._kept[episode] = actions
-                self._kept_bytes += actions.nbytes
-        return actions
+        return self._actions(episode)
 
     def read_column(
         self, name: str, episode: int, times: NDArray[np.int64] | None = None

@@ -1,5 +1,6 @@
 """The filters that pack HDF5 columns: which we write, and which a reader may lack. Needs h5py."""
 
+import contextlib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,10 +17,8 @@ _NAMES = {_BLOSC: "blosc", _ZSTD: "zstd", 32004: "lz4", 32008: "bitshuffle", 320
 
 def load_plugins() -> None:
     """Make the filters of hdf5plugin known to HDF5, where it is installed."""
-    try:
+    with contextlib.suppress(ModuleNotFoundError):
         import hdf5plugin  # noqa: F401
-    except ModuleNotFoundError:
-        pass
 
 
 def create_options(compression: Compression) -> dict[str, Any]:

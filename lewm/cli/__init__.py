@@ -7,9 +7,11 @@ from typing import NoReturn
 import click
 
 from lewm.cli.collect import collect
+from lewm.cli.convert import convert
 from lewm.cli.evaluate import evaluate
 from lewm.cli.export import export
 from lewm.cli.import_ import import_
+from lewm.cli.inspect import inspect
 from lewm.cli.plan import plan
 from lewm.cli.train import train
 from lewm.errors import LewmError
@@ -31,7 +33,7 @@ def cli() -> None:
     """
 
 
-for _command in (collect, train, evaluate, plan, import_, export):
+for _command in (collect, inspect, convert, train, evaluate, plan, import_, export):
     cli.add_command(_command)
 
 
