@@ -61,7 +61,7 @@ def test_the_folded_model_cannot_plan(folded):
     solved = run_cases(
         world(),
         few,
-        model_actor(folded, world(), PLAN),
+        model_actor(folded, PLAN),
         budget_env_steps=50,
         execute_env_steps=25,
         seed=0,
