@@ -74,8 +74,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> str:
     Raises:
         LewmError: the suffix is neither.
     """
-    tensors = plain_tensors(checkpoint.tensors)
-    _check_tensors(path, checkpoint.config, tensors, "v4")
+    tensors = plain_tensors(_in_order(path, checkpoint.config, checkpoint.tensors))
     described = {"model": checkpoint.config.to_json(), **_details(checkpoint)}
     text = json.dumps(described, sort_keys=True, allow_nan=False, separators=(",", ":"))
     if path.suffix == ".pt":
@@ -162,8 +161,7 @@ def read_official(files: ModelFiles, stored: Stored, *, block_size: int) -> Offi
     content, read = read_file(files.config, max_bytes=_MAX_JSON_BYTES)
     config = parse_config(content, str(files.config), block_size=block_size)
     named: Canonical = canonical(stored.tensors, str(files.weights))
-    _check_tensors(files.weights, config, named.tensors, named.layout)
-    tensors = plain_tensors(named.tensors)
+    tensors = plain_tensors(_in_order(files.weights, config, named.tensors, named.layout))
     return Official(config, tensors, named.layout, named.is_bare and stored.is_bare, content, read)
 
 
@@ -193,8 +191,7 @@ def _load_ours(path: Path, tensors: dict[str, Tensor], text: str, read: FileRead
     data = load_object(text.encode(), f"the description in {path}", max_bytes=_MAX_JSON_BYTES)
     _require_fields(path, data, {"model", *_DETAILS})
     config = ModelConfig.from_json(data["model"])
-    _check_tensors(path, config, tensors, "v4")
-    return _described(path, data, config, tensors, (read,))
+    return _described(path, data, config, _in_order(path, config, tensors), (read,))
 
 
 def _described(
@@ -235,10 +232,13 @@ def _require_fields(path: Path, data: dict[str, Any], fields: set[str]) -> None:
         raise damaged(path, f"carries {', '.join(wrong)} of the wrong type")
 
 
-def _check_tensors(
-    path: Path, config: ModelConfig, tensors: dict[str, Tensor], layout: Layout
-) -> None:
-    """Exactly the tensors of the configuration; messages name them as the file's layout does."""
+def _in_order(
+    path: Path, config: ModelConfig, tensors: dict[str, Tensor], layout: Layout = "v4"
+) -> dict[str, Tensor]:
+    """Exactly the tensors of the configuration, in the order that its model lists them.
+
+    Messages name them as the file's layout does.
+    """
     deepest = max(config.encoder_depth, config.predictor_depth)
     if deepest > len(tensors):
         raise damaged(path, f"has {len(tensors)} tensors for {deepest} layers")
@@ -252,14 +252,15 @@ def _check_tensors(
             f"configuration; missing {_some(missing, layout)}, unexpected "
             f"{_some(unexpected, layout)}",
         )
-    for name, tensor in tensors.items():
-        want = expected[name]
+    for name, want in expected.items():
+        tensor = tensors[name]
         if tensor.shape != want.shape or tensor.dtype != want.dtype:
             raise damaged(
                 path,
                 f"has {name} as {tensor.dtype} {tuple(tensor.shape)}, its configuration says "
                 f"{want.dtype} {tuple(want.shape)}",
             )
+    return {name: tensors[name] for name in expected}
 
 
 def _some(names: Iterable[str], layout: Layout) -> str:

@@ -23,6 +23,8 @@ COMMANDS = {
     "sign": "Sign a record, its measurements and its report.",
     "verify": "Is this attestation genuine, and about these files?",
     "check": "Is this deployment still inside what was measured?",
+    "sign-model": "Sign a model folder, in the format of OpenSSF Model Signing.",
+    "verify-model": "Is this the model folder that was signed?",
     "demo": "Walk the whole line on the bundled model.",
 }
 
@@ -36,7 +38,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"envelope.cli.{cmd_name}")
+        module = importlib.import_module(f"envelope.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
