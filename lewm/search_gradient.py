@@ -11,12 +11,12 @@ from lewm.search import Found, Problem, lowest
 
 
 def gradient(config: PlanConfig, problem: Problem) -> Found:
-    """AdamW on every candidate by itself; returns the one that was best before the last update.
+    """AdamW on every candidate by itself; returns the one that is best after the last update.
 
     The first candidate is the start, the others are drawn around it.
 
-    Source: the gradient solver of stable-worldmodel 0.1.1 in its evaluation preset
-    (facts/lewm.md 5.5), restated.
+    Source: the gradient solver of stable-worldmodel (August 2026) in its evaluation preset
+    (facts/lewm.md 5.5), restated. Release 0.1.1 chooses by the costs before the last update.
 
     Raises:
         LewmError: the cost has no gradient.
@@ -44,5 +44,6 @@ def gradient(config: PlanConfig, problem: Problem) -> Found:
         optimizer.zero_grad()
         with torch.no_grad():
             actions.copy_(problem.clip(actions))
-    best, cost = lowest(actions.detach(), costs.detach(), 1)
+    actions = actions.detach()
+    best, cost = lowest(actions, problem.score(config.iterations, actions), 1)
     return Found(best[:, 0], torch.zeros_like(best[:, 0]), cost[:, 0])
