@@ -72,11 +72,11 @@ class FrameReader:
 
     def _unpack(self, rows: NDArray[np.int64], frames: NDArray[np.uint8]) -> None:
         for row, frame in zip(rows.tolist(), frames, strict=True):
-            try:
-                mask, packed = self._column.id.read_direct_chunk((row, 0, 0, 0))
-            except OSError:  # never written: HDF5 answers with the fill value
-                frame[:] = self._column[row]
+            where = (row, 0, 0, 0)
+            if self._column.id.get_chunk_info_by_coord(where).byte_offset is None:
+                frame[:] = self._column[row]  # never written; asking for the chunk would crash h5py
                 continue
+            mask, packed = self._column.id.read_direct_chunk(where)
             data = packed if mask else zlib.decompress(packed)
             frame[:] = np.frombuffer(data, dtype=np.uint8).reshape(self._shape)
 

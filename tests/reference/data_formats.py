@@ -10,10 +10,10 @@ there, for both, every item as `ours.<format>.npz`. Then it writes `theirs.h5`, 
 import sys
 from pathlib import Path
 
+import tests.reference.torchvision_schemas  # noqa: F401
+
+# isort: split
 import numpy as np
-
-import tests.reference.torchvision_schemas  # noqa: F401  # isort: split
-
 import stable_worldmodel as swm
 from stable_worldmodel.data.format import detect_format
 
