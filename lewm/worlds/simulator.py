@@ -76,8 +76,8 @@ class Hooks(ABC):
             next_step="write its set_goal, see lewm.worlds.simulator.Hooks",
         )
 
-    def step(self, env: Any, action: NDArray[np.float64]) -> bool:
-        """Act once, (A,); returns whether the environment says that its goal is reached."""
+    def step(self, env: Any, action: NDArray[Any]) -> bool:
+        """Act once, (A,), and say whether the environment sees its goal reached."""
         return bool(env.step(action)[2])
 
     def solved(self, env: Any, states: States, goals: States) -> NDArray[np.bool_]:
@@ -308,7 +308,8 @@ class Simulator:
         self, states: ArrayLike, actions: ArrayLike, goals: States | None = None
     ) -> tuple[States, NDArray[np.bool_]]:
         rows = _rows("states", states, self.state_width)
-        moves = _rows("actions", actions, self.action_width)
+        # The last bit of an action is rounded as the environment's users round it.
+        moves = _rows("actions", actions, self.action_width).astype(self._env.action_space.dtype)
         self._apply(self.factors)
         after, arrived = np.empty_like(rows), np.zeros(len(rows), dtype=bool)
         for row, (state, move) in enumerate(zip(rows, moves, strict=True)):

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lewm.worlds.factors import Factor, FactorValue
+from lewm.worlds.factors import FactorValue
 from lewm.worlds.simulator import Columns, Hooks, Simulator, States
-from lewm.worlds.swm_factors import NOTHING_RESAMPLED, read_factors, set_factors
+from lewm.worlds.swm_factors import VariationHooks
 from lewm.worlds.swm_mujoco import CubeHooks, ReacherHooks
 from lewm.worlds.swm_package import environment_class
 from lewm.worlds.swm_pusht import PushTHooks
 from lewm.worlds.two_room import TwoRoom
 
 
-class TwoRoomHooks(Hooks):
+class TwoRoomHooks(VariationHooks):
     """The reference's two rooms; a state is the agent's position (2), rounded to float32."""
 
     state_columns = ("proprio",)
@@ -33,15 +33,6 @@ class TwoRoomHooks(Hooks):
     def set_state(self, env: Any, state: States) -> None:
         """As the evaluation of the reference sets it."""
         env._set_state(state)
-
-    def factors(self, env: Any) -> Mapping[str, Factor]:
-        """From the environment's variation space."""
-        return read_factors(env)
-
-    def apply_factors(self, env: Any, factors: Mapping[str, FactorValue]) -> None:
-        """Reset with these factors."""
-        set_factors(env, factors)
-        env.reset(seed=0, options=NOTHING_RESAMPLED)
 
     def sample_state(self, env: Any, rng: np.random.Generator) -> States:
         """As our own two rooms draw it, with the same walls."""

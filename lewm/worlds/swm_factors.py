@@ -12,6 +12,7 @@ import numpy as np
 
 from lewm.errors import LewmError
 from lewm.worlds.factors import Factor, FactorValue
+from lewm.worlds.simulator import Hooks
 
 _OF_THE_STATE = {
     "agent.ee_start_position",
@@ -30,43 +31,59 @@ _LOOKS = {"color", "border_color", "intensity", "angle_delta"}
 _DRAWN = {"goal", "target", "rendering"}
 
 
-def read_factors(env: Any) -> dict[str, Factor]:
-    """Every factor of an environment with its limits and default, (name: factor)."""
-    return {
-        name: _factor(name, leaf)
-        for name, leaf in _leaves(env.variation_space)
-        if name not in _OF_THE_STATE
-    }
-
-
-def set_factors(env: Any, factors: Mapping[str, FactorValue]) -> None:
-    """Make these values what the next reset starts from, for every factor.
-
-    They become the initial values of the variation space, which a reset that resamples nothing
-    keeps.
-
-    Raises:
-        LewmError: the environment refuses a value that lies inside the limits of its numbers.
-    """
-    for name, leaf in _leaves(env.variation_space):
-        if name not in factors:
-            continue
-        value = factors[name]
-        wanted = (
-            np.asarray(value, dtype=leaf.dtype).reshape(leaf.shape)
-            if hasattr(leaf, "low") or hasattr(leaf, "nvec")
-            else int(value[0] if isinstance(value, tuple) else value)
-        )
-        if not leaf.contains(wanted):
-            raise LewmError(
-                f"{name} is {value}, which the environment does not allow",
-                next_step="choose a value inside the range of each of its numbers",
-            )
-        leaf.set_init_value(wanted)
-
-
 NOTHING_RESAMPLED: dict[str, Any] = {"variation": ()}
 """Option of a reset that keeps every factor at its initial value."""
+
+
+class VariationHooks(Hooks):
+    """Hooks of an environment that has a variation space."""
+
+    def __init__(self) -> None:
+        """Know no factor yet."""
+        self.defaults: dict[str, FactorValue] = {}
+        self._initial: dict[str, Any] = {}
+
+    def factors(self, env: Any) -> Mapping[str, Factor]:
+        """Every factor with its limits and default."""
+        leaves = [(name, leaf) for name, leaf in _leaves(env.variation_space)]
+        table = {name: _factor(name, leaf) for name, leaf in leaves if name not in _OF_THE_STATE}
+        if not self._initial:
+            self._initial = {name: leaf.init_value for name, leaf in leaves}
+            self.defaults = {name: factor.default for name, factor in table.items()}
+        return table
+
+    def apply_factors(self, env: Any, factors: Mapping[str, FactorValue]) -> None:
+        """Reset with these factors."""
+        self.set_factors(env, factors)
+        env.reset(seed=0, options=NOTHING_RESAMPLED)
+
+    def set_factors(self, env: Any, factors: Mapping[str, FactorValue]) -> None:
+        """Make these values what the next reset starts from.
+
+        They become initial values of the variation space, which a reset that resamples nothing
+        keeps. A value at its default is the environment's own to the last bit.
+
+        Raises:
+            LewmError: the environment refuses a value that lies inside the limits of its numbers.
+        """
+        for name, leaf in _leaves(env.variation_space):
+            if name not in factors:
+                continue
+            value = factors[name]
+            if value == self.defaults[name]:
+                leaf.set_init_value(self._initial[name])
+                continue
+            wanted = (
+                np.asarray(value, dtype=leaf.dtype).reshape(leaf.shape)
+                if hasattr(leaf, "low") or hasattr(leaf, "nvec")
+                else int(value[0] if isinstance(value, tuple) else value)
+            )
+            if not leaf.contains(wanted):
+                raise LewmError(
+                    f"{name} is {value}, which the environment does not allow",
+                    next_step="choose a value inside the range of each of its numbers",
+                )
+            leaf.set_init_value(wanted)
 
 
 def _leaves(space: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lewm.worlds.factors import Factor, FactorValue
+from lewm.worlds.factors import FactorValue
 from lewm.worlds.simulator import Columns, Hooks, States
-from lewm.worlds.swm_factors import NOTHING_RESAMPLED, read_factors, set_factors
+from lewm.worlds.swm_factors import NOTHING_RESAMPLED, VariationHooks
 
 
-class ReacherHooks(Hooks):
+class ReacherHooks(VariationHooks):
     """A two-joint arm; the goal is another pair of joint angles, in radians.
 
     A state holds joint angles (2), their velocities (2) and the solver's warm start (2).
@@ -37,14 +37,10 @@ class ReacherHooks(Hooks):
         env.env.physics.forward()
         data.qacc_warmstart[:] = state[4:]
 
-    def factors(self, env: Any) -> Mapping[str, Factor]:
-        """From the environment's variation space."""
-        return read_factors(env)
-
     def apply_factors(self, env: Any, factors: Mapping[str, FactorValue]) -> None:
         """Reset with these factors, always into a newly built model."""
         env.mark_dirty()
-        set_factors(env, factors)
+        self.set_factors(env, factors)
         env.reset(seed=0, options=NOTHING_RESAMPLED)
 
     def sample_state(self, env: Any, rng: np.random.Generator) -> States:
@@ -58,7 +54,7 @@ class ReacherHooks(Hooks):
         """As the evaluation of the reference gives it."""
         env.set_target_qpos(goal[:2])
 
-    def step(self, env: Any, action: NDArray[np.float64]) -> bool:
+    def step(self, env: Any, action: NDArray[Any]) -> bool:
         """Act once; no time limit, and no restart after a goal was reached."""
         env.dmc_env._env._reset_next_step = False
         env.dmc_env._env._step_count = 0
@@ -82,7 +78,7 @@ class ReacherHooks(Hooks):
         return {"qpos": states[:, :2], "qvel": states[:, 2:4]}
 
 
-class CubeHooks(Hooks):
+class CubeHooks(VariationHooks):
     """A robot arm and a cube; the goal is another place of the cube, in metres.
 
     A state holds positions and velocities of all joints, the actuators' activation, the solver's
@@ -114,15 +110,11 @@ class CubeHooks(Hooks):
         data.qacc_warmstart[:] = warm
         data.site_xpos[site], data.site_xmat[site] = place, axes
 
-    def factors(self, env: Any) -> Mapping[str, Factor]:
-        """From the environment's variation space."""
-        return read_factors(env)
-
     def apply_factors(self, env: Any, factors: Mapping[str, FactorValue]) -> None:
         """Reset with these factors, always into a newly built model."""
         env.np_random = np.random.default_rng(0)
         env.mark_dirty()
-        set_factors(env, factors)
+        self.set_factors(env, factors)
         env.reset(options={**NOTHING_RESAMPLED, "task_id": 1})
         first = int(env._model.joint("object_joint_0").qposadr[0])
         self._cube, self.position_columns = slice(first, first + 3), (first, first + 1)

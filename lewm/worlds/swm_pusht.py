@@ -19,16 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lewm.errors import LewmError
-from lewm.worlds.factors import Factor, FactorValue
-from lewm.worlds.simulator import Columns, Hooks, States
-from lewm.worlds.swm_factors import NOTHING_RESAMPLED, read_factors, set_factors
+from lewm.worlds.factors import FactorValue
+from lewm.worlds.simulator import Columns, States
+from lewm.worlds.swm_factors import NOTHING_RESAMPLED, VariationHooks
 
 _RECORDED = 7
 _DRAWS = 100
 _TEE_WIDTH_IN_SCALES = 4.0
 
 
-class PushTHooks(Hooks):
+class PushTHooks(VariationHooks):
     """Push a T-shaped block, and end with block and agent where the goal has them."""
 
     position_columns = (0, 1)
@@ -54,22 +54,21 @@ class PushTHooks(Hooks):
         env._setup()
         place(env, state)
 
-    def factors(self, env: Any) -> Mapping[str, Factor]:
-        """From the environment's variation space."""
-        self._default_scale = float(env.variation_space["block"]["scale"].init_value)
-        return read_factors(env)
-
     def apply_factors(self, env: Any, factors: Mapping[str, FactorValue]) -> None:
         """Reset with these factors.
 
         Raises:
             LewmError: this release draws every T at one size, and another was asked for.
         """
-        set_factors(env, factors)
+        self.set_factors(env, factors)
         env.reset(seed=0, options=NOTHING_RESAMPLED)
         scale = float(env.variation_space["block"]["scale"].value)
         is_tee = env.shapes[int(env.variation_space["block"]["shape"].value)] == "T"
-        if is_tee and scale != self._default_scale and not np.isclose(_tee_scale(env), scale):
+        if (
+            is_tee
+            and scale != self.defaults["block.scale"]
+            and not np.isclose(_tee_scale(env), scale)
+        ):
             raise LewmError(
                 f"block.scale is {scale:g}, this release of stable-worldmodel draws every T at "
                 f"{_tee_scale(env):g}",
@@ -136,17 +135,17 @@ def place(env: Any, state: States) -> None:
     env.block.velocity = (block_vx, block_vy)
     env.block.angular_velocity = spin
     env.n_contact_points = 0
+    for body in (env.agent, env.block):
+        env.space.reindex_shapes_for_body(body)  # the picture is drawn from what this moves
 
 
 def _touch(env: Any) -> bool:
     place = env.agent.position
-    boxes = [shape.cache_bb() for shape in env.agent.shapes]
+    boxes = [shape.bb for shape in env.agent.shapes]
     reach = max(
         max(box.right - place.x, place.x - box.left, box.top - place.y, place.y - box.bottom)
         for box in boxes
     )
-    for part in env.block.shapes:
-        part.cache_bb()
     return any(part.point_query(place).distance <= reach for part in env.block.shapes)
 
 

@@ -177,7 +177,7 @@ def test_our_own_gymnasium_environment_is_our_world_again():
     ours = TwoRoom(size_px=224)
     through = make_world({"world": "gym:lewm/TwoRoom-v0", "size_px": 224, "factors": {}})
     states = ours.sample_states(np.random.default_rng(0), 20)
-    actions = np.random.default_rng(1).uniform(-1.0, 1.0, (20, 2))
+    actions = np.random.default_rng(1).uniform(-1.0, 1.0, (20, 2)).astype(np.float32)
     assert np.array_equal(through.step(states, actions), ours.step(states, actions))
     assert np.array_equal(through.render(states[:2]), ours.render(states[:2]))
 
