@@ -114,7 +114,7 @@ def main() -> None:
         print_calls(first, PLANNERS)
         for planner, config in PLANNERS.items():
             print_plan_times(first, planner, config, runs=options.runs)
-        print_candidate_times(paper(), fast_paper(), num_candidates=300, runs=5)
+        print_candidate_times(paper(), fast_paper(), num_candidates=300, runs=6)
     if "drift" in options.only:
         print_drift(models, episodes_per_policy=options.episodes)
 
