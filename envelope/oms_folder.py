@@ -59,7 +59,9 @@ def _walk(folder: Path) -> Iterator[Path]:
     waiting, num_files = [folder], 0
     while waiting:
         here = waiting.pop()
-        for entry in os.scandir(here):
+        with os.scandir(here) as scan:
+            entries = list(scan)
+        for entry in entries:
             path = here / entry.name
             if here == folder and entry.name in GIT_PATHS:
                 continue

@@ -25,11 +25,6 @@ class ModelFiles(NamedTuple):
     details: Path | None
     """`lewm.json`, where there is one."""
 
-    @property
-    def present(self) -> list[Path]:
-        """All of them, weights first."""
-        return [path for path in self if path is not None]
-
 
 def find_model(path: Path) -> ModelFiles:
     """What loading `path` reads: a folder, or a file of weights in one or alone.
@@ -50,23 +45,12 @@ def find_model(path: Path) -> ModelFiles:
     return ModelFiles(_only_weights(path), config, _in(path, DETAILS))
 
 
-def is_model_folder(path: Path) -> bool:
-    """Whether a folder holds a model in the official layout with `lewm.json` beside it."""
-    return (path / CONFIG).is_file() and (path / DETAILS).is_file()
-
-
-def folder_of(path: Path) -> Path | None:
-    """The model folder that `path` is or lies in; None for a file of ours that lies alone."""
-    for folder in (path, path.parent):
-        if is_model_folder(folder):
-            return folder
-    return None
-
-
 def model_name(path: Path) -> str:
     """What to call the model at a path: its folder, or its file without the suffix."""
-    folder = folder_of(path.absolute())
-    return path.stem if folder is None else folder.name
+    for folder in (path.absolute(), path.absolute().parent):
+        if (folder / CONFIG).is_file() and (folder / DETAILS).is_file():
+            return folder.name
+    return path.stem
 
 
 def _only_weights(folder: Path) -> Path:

@@ -75,12 +75,14 @@ def _named(deploy: Path, given: str | None, field: str) -> Path:
             f"{deploy} does not say `{field}`, so there is nothing to compare",
             next_step=f"add `{field}` to {deploy}",
         )
-    from lewm.model_folder import is_model_folder
+    from envelope.model_files import model_folder
 
     folder = deploy.absolute().parent
     for base in (folder, folder.parent):
         with contextlib.suppress(OSError):  # such as a name that no file can have
-            if (base / given).is_file() or (field == _CHECKPOINT and is_model_folder(base / given)):
+            if (base / given).is_file() or (
+                field == _CHECKPOINT and model_folder(base / given) == base / given
+            ):
                 return base / given
     raise BadFile(
         f"{deploy} names {given} as `{field}`, and there is no such file beside it",
@@ -91,12 +93,11 @@ def _named(deploy: Path, given: str | None, field: str) -> Path:
 def _identity(checkpoint: Path) -> ModelIdentity:
     """What can be known of a checkpoint without torch."""
     from envelope.digest import bytes_sha256, file_sha256
-    from lewm.model_folder import find_model, folder_of
+    from envelope.model_files import model_files, model_folder
 
     path = os.path.relpath(checkpoint)
-    if folder := folder_of(checkpoint):
-        listed = find_model(checkpoint).present
-        files = {file.name: file_sha256(file) for file in listed}
+    if folder := model_folder(checkpoint):
+        files = {file.name: file_sha256(file) for file in model_files(checkpoint)}
         return ModelIdentity(folder.name, files, path=path)
     if checkpoint.suffix != ".safetensors":
         files = {checkpoint.name: file_sha256(checkpoint)}

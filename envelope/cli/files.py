@@ -53,9 +53,9 @@ class Folder(NamedTuple):
 
 def folder_beside(model: Path) -> Path:
     """Where the five files of a model go unless told: beside it, never into a model folder."""
-    from lewm.model_folder import folder_of
+    from envelope.model_files import model_folder
 
-    folder = folder_of(model.absolute())
+    folder = model_folder(model.absolute())
     if folder is not None:
         return folder.with_name(f"{folder.name}.envelope")
     return model.parent / f"{model.stem}.envelope"
