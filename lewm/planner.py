@@ -10,8 +10,8 @@ batch. Source of the defaults: the solver LeWM is evaluated with (facts/lewm.md 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -61,6 +61,10 @@ class Planner:
 
     def __init__(self, config: PlanConfig) -> None:
         self.config = config
+
+    def varied(self, **changes: Any) -> Self:
+        """The same planner with other settings."""
+        return type(self)(replace(self.config, **changes))
 
     def plan(
         self,

@@ -5,11 +5,23 @@ import pytest
 import torch
 
 from lewm.data import ActionStats
+from lewm.errors import LewmError
 from lewm.plan_config import PlanConfig
-from lewm.planner import CEM
+from lewm.planner import CEM, make_planner
 from tests.lewm.dots import DotWorld, awake_model
 
 CONFIG = PlanConfig(num_samples=32, iterations=4, elites=6, horizon=3, execute_blocks=3)
+ALGORITHMS = pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        replace(CONFIG, algorithm="icem"),
+        replace(CONFIG, algorithm="mppi"),
+        replace(CONFIG, algorithm="gradient"),
+        replace(CONFIG, algorithm="random_shooting", iterations=1),
+    ],
+    ids=lambda config: config.algorithm,
+)
 
 
 def starts_and_goals(num: int) -> tuple[np.ndarray, np.ndarray]:
@@ -23,15 +35,15 @@ def follow(world: DotWorld, states: np.ndarray, actions: np.ndarray) -> np.ndarr
     return states
 
 
-def test_a_plan_does_not_depend_on_the_batch_it_is_made_in():
+@ALGORITHMS
+def test_a_plan_does_not_depend_on_the_batch_it_is_made_in(config):
     model, world = awake_model(), DotWorld()
     starts, goals = starts_and_goals(8)
     frames, goal_frames = world.render(starts), world.render(goals)
+    planner = make_planner(config)
 
-    together = CEM(CONFIG).plan(model, frames, goal_frames, range(8))
-    alone = [
-        CEM(CONFIG).plan(model, frames[i : i + 1], goal_frames[i : i + 1], [i]) for i in range(8)
-    ]
+    together = planner.plan(model, frames, goal_frames, range(8))
+    alone = [planner.plan(model, frames[i : i + 1], goal_frames[i : i + 1], [i]) for i in range(8)]
 
     assert np.allclose(np.concatenate([p.actions for p in alone]), together.actions, atol=1e-5)
     costs = np.concatenate([p.imagined_cost for p in alone])
@@ -90,6 +102,152 @@ def test_planning_on_the_true_dynamics_reaches_the_goal(stats):
     distance = world.distance(reached, goals)
     assert distance.max() < 0.05
     assert plan.imagined_cost == pytest.approx(np.square(distance), abs=1e-6)
+
+
+def test_a_plan_goes_on_from_the_frames_and_blocks_before_it():
+    model, world = awake_model(), DotWorld()
+    states = np.random.default_rng(1).random((2 * 3, 2))
+    frames = world.render(states).reshape(2, 3, 16, 16, 3)
+    goal_frames = world.render(starts_and_goals(2)[1])
+    past = np.random.default_rng(2).uniform(-1, 1, (2, 2, 5, 2))
+    planner = make_planner(replace(CONFIG, history=3))
+
+    plan = planner.plan(model, frames, goal_frames, [0, 1], past=past)
+
+    z = model.encode(frames.reshape(-1, 16, 16, 3)).reshape(2, 3, -1)
+    executed = np.concatenate([past, plan.actions.reshape(2, 3, 5, 2)], axis=1)
+    last = model.rollout(z, torch.from_numpy(executed))[:, -1]
+    cost = (last - model.encode(goal_frames)).square().sum(dim=-1)
+    assert plan.imagined_cost == pytest.approx(cost.numpy(), rel=1e-4)
+    from_one = planner.plan(model, frames[:, -1], goal_frames, [0, 1])
+    assert not np.allclose(plan.actions, from_one.actions, atol=1e-3)
+    with_axis = planner.plan(model, frames[:, -1:], goal_frames, [0, 1])
+    assert np.array_equal(with_axis.actions, from_one.actions)
+
+
+class Wrapped:
+    """A model behind another one, whose rollout is its own."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def rollout(self, z, blocks):
+        return self.model.rollout(z, -blocks)
+
+
+def test_a_wrapper_is_planned_through_its_own_rollout():
+    model, world = awake_model(), DotWorld()
+    starts, goals = starts_and_goals(2)
+
+    plan = CEM(CONFIG).plan(Wrapped(model), world.render(starts), world.render(goals), [0, 1])
+
+    z, goal = model.encode(world.render(starts)), model.encode(world.render(goals))
+    backwards = torch.from_numpy(-plan.actions).reshape(2, 3, 5, 2)
+    cost = (model.rollout(z, backwards)[:, -1] - goal).square().sum(dim=-1)
+    assert plan.imagined_cost == pytest.approx(cost.numpy(), rel=1e-4)
+
+
+def test_a_wrapper_that_only_passes_on_gets_the_same_plan():
+    class Passing(Wrapped):
+        def rollout(self, z, blocks):
+            return self.model.rollout(z, blocks)
+
+    model, world = awake_model(), DotWorld()
+    frames, goal_frames = (world.render(states) for states in starts_and_goals(2))
+
+    plans = [CEM(CONFIG).plan(m, frames, goal_frames, [0, 1]) for m in (model, Passing(model))]
+
+    assert np.allclose(plans[0].actions, plans[1].actions, atol=1e-4)
+
+
+def test_a_search_can_start_from_the_rest_of_a_plan():
+    model, world = awake_model(), DotWorld()
+    frames, goal_frames = (world.render(states) for states in starts_and_goals(2))
+    rest = np.random.default_rng(0).uniform(-1, 1, (2, 10, 2))
+    planner = make_planner(replace(CONFIG, initial_std=1e-4))
+
+    plan = planner.plan(model, frames, goal_frames, [0, 1], start=rest)
+
+    assert plan.actions[:, :10] == pytest.approx(rest, abs=1e-3)
+    assert plan.actions[:, 10:] == pytest.approx(
+        np.broadcast_to(model.action_stats.mean, (2, 5, 2)), abs=1e-3
+    )
+    with pytest.raises(ValueError, match="got 12 env steps"):
+        planner.plan(model, frames, goal_frames, [0, 1], start=rest[:, :1].repeat(12, axis=1))
+
+
+def test_bounds_are_given_in_env_units():
+    model, world = awake_model(), DotWorld()
+    frames, goal_frames = (world.render(states) for states in starts_and_goals(2))
+    options = {"action_low": -0.3, "action_high": 0.2}
+    wide = make_planner(replace(CONFIG, initial_std=3.0, options=options))
+
+    actions = wide.plan(model, frames, goal_frames, [0, 1]).actions
+
+    assert actions.min() == pytest.approx(-0.3, abs=0.1)
+    assert actions.min() >= -0.3 - 1e-6
+    assert actions.max() <= 0.2 + 1e-6
+
+
+def test_a_stream_goes_on_where_it_was():
+    model, world = awake_model(), DotWorld()
+    frames, goal_frames = (world.render(states) for states in starts_and_goals(1))
+    stream = torch.Generator().manual_seed(4)
+
+    first, second = (CEM(CONFIG).plan(model, frames, goal_frames, [stream]) for _ in range(2))
+
+    again = CEM(CONFIG).plan(model, frames, goal_frames, [4])
+    assert np.array_equal(first.actions, again.actions)
+    assert not np.allclose(second.actions, first.actions, atol=1e-3)
+
+
+def test_the_gradient_planner_needs_gradients():
+    model, world = awake_model(), DotWorld()
+    starts, goals = starts_and_goals(1)
+    planner = make_planner(replace(CONFIG, algorithm="gradient"))
+    with pytest.raises(LewmError, match="cannot plan in the world"):
+        planner.plan_in_world(world, starts, goals, [0])
+    with pytest.raises(LewmError, match="imagination has gradients, and this one has none"):
+        planner.plan(Wrapped(model), world.render(starts), world.render(goals), [0])
+
+
+def test_a_model_that_gives_no_numbers_is_refused():
+    class Blind(Wrapped):
+        def encode(self, frames):
+            return self.model.encode(frames) * float("nan")
+
+    frames = DotWorld().render(starts_and_goals(2)[0])
+    with pytest.raises(LewmError, match="no candidate has a finite cost, in 2 of 2 cases"):
+        CEM(CONFIG).plan(Blind(awake_model()), frames, frames, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("history", "num_frames", "said"),
+    [(4, 1, "looks back on 3"), (2, 3, "starts from up to 2 frames, got 3")],
+)
+def test_more_frames_than_fit_are_refused(history, num_frames, said):
+    frames = DotWorld().render(np.random.default_rng(0).random((num_frames, 2)))
+    planner = make_planner(replace(CONFIG, history=history))
+    with pytest.raises(LewmError, match=said):
+        planner.plan(awake_model(), frames[None], frames[:1], [0])
+
+
+def test_cem_by_name_is_cem_by_configuration():
+    with pytest.raises(ValueError, match="icem is not cem"):
+        CEM(replace(CONFIG, algorithm="icem"))
+
+
+def test_options_at_their_default_are_not_written():
+    config = PlanConfig(algorithm="mppi", options={"temperature": 0.5})
+    assert config == PlanConfig(algorithm="mppi")
+    assert config.option("temperature") == 0.5
+    assert "options" not in config.to_json()
+    warmer = replace(config, options={"temperature": 1})
+    assert warmer.to_json()["options"] == {"temperature": 1.0}
+    assert PlanConfig.from_json(warmer.to_json()) == warmer
 
 
 def test_a_planner_with_another_block_size_is_refused():
