@@ -34,11 +34,11 @@ def rank() -> int:
 
 @contextmanager
 def torchrun_ranks(device: str) -> Iterator[None]:
-    """Inside, the processes that `torchrun` started know each other: gloo, or nccl on `cuda`."""
+    """Inside, the processes that `torchrun` started know each other: gloo, and nccl on `cuda`."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         yield
         return
-    backend = "nccl" if device.startswith("cuda") else "gloo"
+    backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
     dist.init_process_group(backend, timeout=timedelta(minutes=10))
     try:
         yield

@@ -1,8 +1,8 @@
 """`lewm train`: a world model from episodes."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -11,13 +11,20 @@ from lewm.errors import LewmError
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="HDF5 episodes.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Episodes.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoint to write.")
 @click.option("--preset", type=click.Choice(["paper", "small", "tiny"]), default="small")
 @seed_option
 @click.option("--updates", type=click.IntRange(1), default=1500, show_default=True)
 @click.option("--batch-size", type=click.IntRange(2), default=128, show_default=True)
 @click.option("--learning-rate", type=Finite(0, min_open=True), default=5e-4, show_default=True)
+@click.option(
+    "--regularizer",
+    type=click.Choice(["sigreg", "vicreg", "pldm", "spectral", "none"]),
+    default="sigreg",
+    show_default=True,
+    help="What keeps latents from collapsing.",
+)
 @click.option("--sigreg-weight", type=Finite(0), default=0.02, show_default=True)
 @click.option(
     "--final-sigreg-weight",
@@ -31,6 +38,34 @@ from lewm.errors import LewmError
     type=click.IntRange(1),
     help="Updates the learning rate's cosine is built for; those that are run unless given.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bf16"]),
+    default="float32",
+    show_default=True,
+    help="What matrices are multiplied in; weights and losses stay float32.",
+)
+@click.option(
+    "--kernels",
+    type=click.Choice(["auto", "torch", "onednn"]),
+    default="auto",
+    show_default=True,
+    help="Who multiplies float32 matrices on a processor; auto measures.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option("--resume", is_flag=True, help="Go on from OUT.state, if it is there.")
+@click.option(
+    "--save-every",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Updates between two states; a killed run loses fewer than these.",
+)
+@click.option(
+    "--tensorboard",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for TensorBoard curves.",
+)
 def train(
     data: Path,
     out: Path,
@@ -39,9 +74,16 @@ def train(
     updates: int,
     batch_size: int,
     learning_rate: float,
+    regularizer: str,
     sigreg_weight: float,
     final_sigreg_weight: float,
     schedule_updates: int | None,
+    precision: str,
+    kernels: str,
+    device: str,
+    resume: bool,
+    save_every: int,
+    tensorboard: Path | None,
 ) -> None:
     """Train a world model on episodes.
 
@@ -49,18 +91,24 @@ def train(
     (`--sigreg-weight 0.09 --final-sigreg-weight 0.09`) and builds the schedule for ten times the
     updates that it runs.
 
+    While it runs, OUT.state holds what `--resume` needs to end as if nothing had happened. Several
+    processes share each batch: `torchrun --nproc-per-node 2 -m lewm.cli train ...`.
+
     \b
     Example:
         lewm train --data data.h5 --out ckpt.pt
 
     Exit status: 0 done, 2 not.
     """
-    from lewm import config as presets
-    from lewm.checkpoint import Checkpoint, save_checkpoint
-    from lewm.file_source import FileSource
-    from lewm.plan_config import paper_planner, small_planner
+    from lewm import kernels as products
+    from lewm.checkpoint import save_checkpoint
+    from lewm.cli.training_data import open_training_data, preset_for
+    from lewm.distributed import rank, torchrun_ranks
+    from lewm.recipes import checkpoint_of, recipe
+    from lewm.tensorboard import TensorBoard
     from lewm.train import train as run
-    from lewm.train_config import TrainConfig
+    from lewm.train_log import Progress, Teller
+    from lewm.train_state import StateFile
 
     _require_place_for(out)
     if schedule_updates is not None and schedule_updates < updates:
@@ -68,56 +116,66 @@ def train(
             f"--schedule-updates is {schedule_updates}, fewer than the {updates} updates to run",
             next_step="give as many or more",
         )
-    recipe = TrainConfig(
+    config = recipe(
         seed=seed,
-        batch_size=batch_size,
         num_updates=updates,
+        batch_size=batch_size,
         schedule_updates=schedule_updates or updates,
-        warmup_updates=max(1, updates // 15),
         learning_rate=learning_rate,
-        weight_decay=1e-3,
-        clip_norm=1.0,
         sigreg_weight=sigreg_weight,
         final_sigreg_weight=final_sigreg_weight,
-        sigreg_anneal_updates=max(1, 2 * updates // 5),
-        num_projections=128,
-        calibration_batches=100,
-        log_every_updates=max(1, updates // 20),
+        regularizer=regularizer,
+        precision=precision,
     )
-    with FileSource(data) as source:
-        scope = _collected_in(source.provenance, data)
-        model_config = getattr(presets, preset)(action_width=source.action_width)
-        if scope["size_px"] != model_config.image_size:
-            raise LewmError(
-                f"{data} has frames of {scope['size_px']} px, the preset {preset} sees "
-                f"{model_config.image_size} px",
-                next_step=f"collect with --size-px {model_config.image_size}, or choose another "
-                "--preset",
-            )
-        result = run(model_config, recipe, source, progress=lambda at: click.echo(at.line()))
-    digest = save_checkpoint(
-        out,
-        Checkpoint(
-            config=model_config,
-            tensors=dict(result.model.state_dict()),
-            action_stats=result.action_stats,
-            world=scope,
-            plan_config=paper_planner() if preset == "paper" else small_planner(),
-            training=result.record,
-        ),
-    )
-    click.echo(f"{out}  sha256 {digest}")
+    device = _device(device)
+    state = StateFile(out.with_name(f"{out.name}.state"), save_every, resume)
+    teller = Teller(click.echo)
+    with ExitStack() as stack:
+        stack.enter_context(torchrun_ranks(device))
+        source, scope = open_training_data(stack, data)
+        model_config, plan_config = preset_for(preset, source, scope, data)
+        curves = None
+        if tensorboard is not None and rank() == 0:
+            curves = stack.enter_context(TensorBoard(tensorboard))
+
+        def tell(progress: Progress) -> None:
+            teller(progress)
+            if curves is not None:
+                curves(progress)
+
+        result = run(
+            model_config,
+            config,
+            source,
+            progress=tell,
+            state=state,
+            kernels=products.same_everywhere(kernels),
+            device=device,
+        )
+        if rank() == 0:
+            teller.finish()
+            saved = checkpoint_of(result, model_config, world=scope, plan_config=plan_config)
+            click.echo(f"{out}  sha256 {save_checkpoint(out, saved)}")
+            state.remove()
 
 
-def _collected_in(provenance: dict[str, Any], data: Path) -> dict[str, Any]:
-    """The world's scope, out of what a data set says of its collection."""
+def _device(name: str) -> str:
+    """The device of this process; among several on `cuda`, the one torchrun means."""
+    import torch
+
     try:
-        return {key: provenance[key] for key in ("world", "size_px", "factors")}
-    except KeyError:
+        kind = torch.device(name).type
+    except RuntimeError:
+        kind = ""
+    usable = kind == "cpu" or (kind == "cuda" and torch.cuda.is_available())
+    if not usable:
         raise LewmError(
-            f"{data} does not say which world it was collected in",
-            next_step="collect it with `lewm collect`",
-        ) from None
+            f"--device is {name}, and this machine has "
+            f"{'cpu and cuda' if torch.cuda.is_available() else 'cpu alone'}",
+            next_step="choose a device that is there",
+        )
+    local = os.environ.get("LOCAL_RANK")
+    return f"cuda:{local}" if name == "cuda" and local else name
 
 
 def _require_place_for(out: Path) -> None:

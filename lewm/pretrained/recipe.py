@@ -29,6 +29,7 @@ from lewm.policies import NoisyExpert, Policy
 from lewm.straight_walker import StraightWalker
 from lewm.train import train
 from lewm.train_config import TrainConfig
+from lewm.train_log import Teller
 from lewm.worlds.two_room import TwoRoom
 
 FOLDER = Path(__file__).parent
@@ -101,12 +102,14 @@ def train_checkpoint(
     seed: int, model: ModelConfig = MODEL, config: TrainConfig = TRAIN
 ) -> Checkpoint:
     """Train one model from scratch; the record says from what."""
+    teller = Teller(lambda line: print(line, flush=True))
     result = train(
         model,
         replace(config, seed=seed),
         MemorySource(collect_episodes()),
-        progress=lambda entry: print(entry.line(), flush=True),
+        progress=teller,
     )
+    teller.finish()
     collection = [
         {
             **world().scope(),

@@ -1,0 +1,56 @@
+"""What `lewm train` and `lewm sweep` make of `--data` and `--preset`."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lewm.errors import LewmError
+
+if TYPE_CHECKING:
+    from lewm.config import ModelConfig
+    from lewm.data import Source
+    from lewm.plan_config import PlanConfig
+
+
+def open_training_data(stack: ExitStack, data: Path) -> "tuple[Source, dict[str, Any]]":
+    """Episodes, open until `stack` closes, and the scope of the world they come from.
+
+    Raises:
+        LewmError: they cannot be read, or do not say where they were collected.
+    """
+    from lewm.file_source import FileSource
+
+    source = stack.enter_context(FileSource(data))
+    return source, _collected_in(source.provenance, data)
+
+
+def preset_for(
+    preset: str, source: "Source", scope: dict[str, Any], data: Path
+) -> "tuple[ModelConfig, PlanConfig]":
+    """The preset's model for these episodes, and its planner.
+
+    Raises:
+        LewmError: it sees frames of another size.
+    """
+    from lewm import config as presets
+    from lewm.plan_config import paper_planner, small_planner
+
+    config: ModelConfig = getattr(presets, preset)(action_width=source.action_width)
+    if scope["size_px"] != config.image_size:
+        raise LewmError(
+            f"{data} has frames of {scope['size_px']} px, the preset {preset} sees "
+            f"{config.image_size} px",
+            next_step=f"collect with --size-px {config.image_size}, or choose another --preset",
+        )
+    return config, paper_planner() if preset == "paper" else small_planner()
+
+
+def _collected_in(provenance: dict[str, Any], data: Path) -> dict[str, Any]:
+    """The world's scope, out of what a data set says of its collection."""
+    try:
+        return {key: provenance[key] for key in ("world", "size_px", "factors")}
+    except KeyError:
+        raise LewmError(
+            f"{data} does not say which world it was collected in",
+            next_step="collect it with `lewm collect`",
+        ) from None
