@@ -39,7 +39,7 @@ def test_collect_train_evaluate_plan(tmp_path, monkeypatch):
     assert "ckpt.pt  sha256 " in trained.out
     evaluated = lewm("eval", "--model", "ckpt.pt", "--num-cases", "2", "--json")
     assert evaluated.status == 0, evaluated
-    assert [arm["arm"] for arm in evaluated.json] == [
+    assert [arm["arm"] for arm in evaluated.json["arms"]] == [
         "model",
         "random",
         "untrained_twin",
@@ -101,9 +101,9 @@ def test_an_evaluation_says_in_json_what_it_says_in_words(model):
     told, as_json = lewm(*words), lewm(*words, "--json").json
 
     assert told.out.startswith("3 cases (")
-    assert [arm["stream"] for arm in as_json] == [0, 1]
-    for arm in as_json:
-        assert f"stream {arm['stream']}  success {arm['success']:.3f} " in told.out
+    assert [arm["stream"] for arm in as_json["arms"]] == [0, 1]
+    for arm in as_json["arms"]:
+        assert f"stream {arm['stream']:<3d} success {arm['success']:.3f} " in told.out
 
 
 @pytest.mark.parametrize(
