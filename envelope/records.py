@@ -405,6 +405,8 @@ class Criteria(Record):
     """Rank correlation of latent with true distance."""
     action_sensitivity_at_least: float = Field(default=0.5, gt=0, lt=1)
     """Share of the real answer to another action that the imagined one follows."""
+    max_optimism_gap: float = Field(default=0.25, gt=0)
+    """What the best-looking plan really costs more than imagined, over the cost of staying."""
     nuisances: dict[str, list[float]]
     """Strengths in [0, 1] at which each nuisance class is shown."""
     violations: dict[str, ViolationCriterion]

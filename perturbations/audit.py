@@ -17,6 +17,7 @@ from envelope.records import (
 from perturbations import monitors as monitoring
 from perturbations import rows
 from perturbations.cells import crash_message
+from perturbations.exploitation import Exploitation
 from perturbations.horizon_drift import HorizonDrift
 from perturbations.nuisance_shift import NuisanceShift
 from perturbations.planning import Planning
@@ -35,6 +36,7 @@ SUITES: Mapping[str, Suite] = {
         NuisanceShift(),
         ViolationOfExpectation(),
         HorizonDrift(),
+        Exploitation(),
     )
 }
 """Every suite by name, in the order in which they run."""

@@ -202,6 +202,8 @@ def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
             eyes.goal(loop.cases.goals[open_cases], goal),
             seeds("plan", open_cases, begin),
         )
+        if not np.isfinite(plan.imagined_cost).all():
+            raise ValueError("the imagined cost of a plan is not a finite number")
         return plan.actions
 
     choosers: dict[Arm, Choose] = {

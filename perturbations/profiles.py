@@ -50,6 +50,10 @@ class Profile:
     num_states: int
     """Independent states behind what is said of the latents alone."""
     model_steps_per_episode: int
+    num_menu_cases: int
+    """Cases whose candidate plans the true dynamics score."""
+    search_pressures: tuple[str, ...]
+    """Searches besides the planner's own that run in closed loop, by name."""
     shifted_cells: Literal["few", "bisect", "grid"]
     """Which nuisance cells run in closed loop."""
     goal_offsets_env_steps: tuple[int, ...]
@@ -66,6 +70,8 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_nuisance_episodes=24,
         num_states=400,
         model_steps_per_episode=10,
+        num_menu_cases=40,
+        search_pressures=("num_samples_times_4",),
         shifted_cells="few",
         goal_offsets_env_steps=(),
     ),
@@ -78,6 +84,13 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_nuisance_episodes=40,
         num_states=1000,
         model_steps_per_episode=10,
+        num_menu_cases=80,
+        search_pressures=(
+            "num_samples_times_4",
+            "num_samples_by_4",
+            "iterations_times_3",
+            "replan_every_block",
+        ),
         shifted_cells="bisect",
         goal_offsets_env_steps=(50, 75),
     ),
@@ -90,6 +103,13 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_nuisance_episodes=100,
         num_states=2000,
         model_steps_per_episode=10,
+        num_menu_cases=100,
+        search_pressures=(
+            "num_samples_times_4",
+            "num_samples_by_4",
+            "iterations_times_3",
+            "replan_every_block",
+        ),
         shifted_cells="grid",
         goal_offsets_env_steps=(15, 35, 50, 75, 100),
     ),

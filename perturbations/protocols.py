@@ -8,7 +8,7 @@ Worlds speak numpy and are functions of their state, so a world is cloned by cop
 world models speak torch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -23,6 +23,10 @@ States = NDArray[np.float64]
 """(N, S), in the world's own units."""
 Actions = NDArray[np.float64]
 """(N, A), in env units."""
+
+
+Observe = Callable[[int, "Tensor", "Tensor"], None]
+"""Told of an iteration of a search: its number, candidates and costs."""
 
 
 class World(Protocol):
@@ -150,7 +154,10 @@ class PlannerSettings(Protocol):
 
 
 class Planner(Protocol):
-    """Search over action blocks; one random stream per case, so batches do not matter."""
+    """Search over action blocks; one random stream per case, so batches do not matter.
+
+    A planner may also have `varied(**changes)`, which gives the same planner with other settings.
+    """
 
     @property
     def config(self) -> PlannerSettings:
@@ -158,9 +165,19 @@ class Planner(Protocol):
         ...
 
     def plan(
-        self, model: WorldModel, frames: Frames, goal_frames: Frames, seeds: Sequence[int]
+        self,
+        model: WorldModel,
+        frames: Frames,
+        goal_frames: Frames,
+        seeds: Sequence[int],
+        *,
+        observe: "Observe | None" = None,
     ) -> Plan:
-        """Plan from what the model sees."""
+        """Plan from what the model sees.
+
+        `observe` is told of every iteration's candidates (N, S, T, K, A) and imagined costs
+        (N, S); z-scored where the model has `action_stats`, which restores env units.
+        """
         ...
 
     def plan_in_world(

@@ -8,7 +8,7 @@ Shapes in this module:
     N  cases     S  samples     T  model steps     K  env steps per block     D  latent width
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -209,6 +209,9 @@ class SearchConfig:
     horizon: int = 3
     block_size: int = BLOCK
     execute_blocks: int = 3
+    num_samples: int = 40
+    iterations: int = 4
+    elites: int = 6
 
 
 @dataclass(frozen=True)
@@ -220,9 +223,13 @@ class FoundPlan:
 class Search:
     """The cross-entropy method, small: 40 samples, 4 rounds, 6 elites, noise shared per block."""
 
-    config = SearchConfig()
+    def __init__(self, config=None):
+        self.config = config or SearchConfig()
 
-    def plan(self, model, frames, goal_frames, seeds):
+    def varied(self, **changes):
+        return type(self)(replace(self.config, **changes))
+
+    def plan(self, model, frames, goal_frames, seeds, *, observe=None):
         z, goal = model.encode(frames), model.encode(goal_frames)
 
         def cost(blocks):  # (N, S, T, K, A)
@@ -231,7 +238,7 @@ class Search:
             error = last.reshape(*blocks.shape[:2], -1) - goal[:, None]
             return error.square().sum(dim=-1).numpy()
 
-        return self._search(cost, seeds)
+        return self._search(cost, seeds, observe)
 
     def plan_in_world(self, world, states, goals, seeds, *, action_stats=None):
         def cost(blocks):
@@ -244,13 +251,19 @@ class Search:
 
         return self._search(cost, seeds)
 
-    def _search(self, cost, seeds):
+    def _search(self, cost, seeds, observe=None):
+        config = self.config
         rngs = [np.random.default_rng(seed) for seed in seeds]
-        mean, std = np.zeros((len(rngs), 1, 3, 1, 2)), 1.0
-        for _ in range(4):
-            noise = np.stack([rng.standard_normal((40, 3, 1, 2)) for rng in rngs])
+        mean, std = np.zeros((len(rngs), 1, config.horizon, 1, 2)), 1.0
+        for iteration in range(config.iterations):
+            shape = (config.num_samples, config.horizon, 1, 2)
+            noise = np.stack([rng.standard_normal(shape) for rng in rngs])
             tried = np.clip(mean + std * noise, -1, 1)
-            best = cost(np.repeat(tried, BLOCK, axis=3)).argsort(axis=1)[:, :6]
+            blocks = np.repeat(tried, BLOCK, axis=3)
+            costs = cost(blocks)
+            if observe is not None:
+                observe(iteration, torch.from_numpy(blocks), torch.from_numpy(costs))
+            best = costs.argsort(axis=1)[:, : config.elites]
             elites = np.take_along_axis(tried, best[:, :, None, None, None], axis=1)
             mean, std = elites.mean(axis=1, keepdims=True), elites.std(axis=1, keepdims=True)
         plan = np.repeat(mean, BLOCK, axis=3)
@@ -309,6 +322,8 @@ PROFILE = Profile(
     num_scoring_episodes=40,
     num_nuisance_episodes=12,
     num_states=200,
+    num_menu_cases=20,
+    search_pressures=("num_samples_times_4", "replan_every_block"),
     model_steps_per_episode=10,
     shifted_cells="few",
     goal_offsets_env_steps=(),

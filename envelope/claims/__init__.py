@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from envelope.claims.drift import admitted_goal_offsets, drift_claims
 from envelope.claims.evidence import Evidence
+from envelope.claims.exploitation import exploitation_claims
 from envelope.claims.monitor_records import monitor_record
 from envelope.claims.monitors import monitor_claims
 from envelope.claims.not_measured import not_measured
@@ -60,6 +61,7 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
         *nuisance_claims(evidence, criteria, classes),
         *watching,
         *drift_claims(evidence, criteria, measurements.planner_scope),
+        *exploitation_claims(evidence, criteria),
     ]
     offsets = admitted_goal_offsets(evidence, criteria, measurements.planner_scope)
     return ClaimSet(

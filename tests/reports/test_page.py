@@ -303,5 +303,5 @@ def test_figures_far_outside_their_axis_do_not_break_the_page():
     assert not re.search(rb'="[^"]*\binf\b', rendered)
 
 
-def test_a_page_with_frames_stays_within_half_a_megabyte(page_bytes):
-    assert len(page_bytes) < 500_000
+def test_a_page_with_frames_stays_within_six_hundred_kilobytes(page_bytes):
+    assert len(page_bytes) < 600_000
