@@ -22,6 +22,7 @@ from lewm.errors import LewmError
 from lewm.imagination import Imagination, ImaginationFactory, PlainImagination
 from lewm.model_folder import model_name
 from lewm.plan_config import PlanConfig
+from lewm.plan_kernels import PlanKernels
 from lewm.reading import FileRead
 
 _ENCODE_BATCH = 256
@@ -51,7 +52,7 @@ class AuditableModel:
         self.tuning = list(tuning)
         self.files = tuple(files)
         # How `imagine` computes: any implementation that gives the same numbers.
-        self.imagination: ImaginationFactory = PlainImagination
+        self.imagination: ImaginationFactory = PlanKernels()
 
     @property
     def module(self) -> WorldModelModule:
@@ -169,6 +170,11 @@ class AuditableModel:
             )
         make = PlainImagination if differentiable else self.imagination
         return make(self._model, known, self._normalize(past))
+
+    @property
+    def kernel_path(self) -> str:
+        """What the last plan ran on; other paths round differently (lewm/plan_kernels.py)."""
+        return getattr(self.imagination, "kernel_path", "plain")
 
     def tensors(self) -> dict[str, Tensor]:
         """All parameters and buffers by name: the whole state of the model."""

@@ -17,6 +17,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from lewm.imagination import one_way_only
 from lewm.packed import PackedPredictor, Window
 
 _LARGEST_TILE = 150
@@ -62,6 +63,10 @@ class FastImagination:
 
         found = torch.cat(list(worker_threads(self._num_threads, os.getpid()).map(imagine, tiles)))
         return found.reshape(num_cases, num_samples, *found.shape[1:])
+
+    def self_consistency(self, candidates: Tensor) -> Tensor:
+        """As `Imagination.self_consistency`: this model imagines in one way only."""
+        raise one_way_only()
 
 
 def known_windows(

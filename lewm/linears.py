@@ -21,6 +21,8 @@ Activation = Literal["none", "gelu", "swish"]
 Library = Literal["torch", "onednn"]
 Linear = Callable[[Tensor], Tensor]
 """(R, I) to (R, O)."""
+MakeLinear = Callable[[Tensor, Tensor | None, Activation], Linear]
+"""From weight (O, I) in any precision, bias (O,) and activation to the layer."""
 
 _GAIN_REQUIRED = 1.3
 """oneDNN must be faster by this factor, so that the choice is the same at every start."""
@@ -68,14 +70,38 @@ class PackedLinear:
 
 
 class Bfloat16Linear:
-    """`PackedLinear` in bfloat16, float32 in and out: about three digits, for those who ask."""
+    """A linear layer in bfloat16: about three digits, for those who ask.
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, activation: Activation) -> None:
+    What an activation gives stays in bfloat16, for the product that follows; else float32.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        activation: Activation,
+        kind: type[TorchLinear] | type[PackedLinear],
+    ) -> None:
         low_bias = None if bias is None else bias.bfloat16()
-        self._linear = PackedLinear(weight.bfloat16(), low_bias, activation)
+        self._linear = kind(weight.bfloat16(), low_bias, activation)
+        self._stays_low = activation != "none"
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self._linear(x.bfloat16()).float()
+        y = self._linear(x.bfloat16())
+        return y if self._stays_low else y.float()
+
+
+def make_linear_by(library: Library, precision: str) -> MakeLinear:
+    """Linear layers by this library; `precision` is bfloat16, else float32."""
+    kind = PackedLinear if library == "onednn" else TorchLinear
+
+    def make(weight: Tensor, bias: Tensor | None, activation: Activation) -> Linear:
+        single = weight.float(), None if bias is None else bias.float()
+        if precision == "bfloat16":
+            return Bfloat16Linear(*single, activation, kind)
+        return kind(*single, activation)
+
+    return make
 
 
 @cache
@@ -90,25 +116,21 @@ def packing_works() -> bool:
 
 
 @cache
-def faster_library(width_in: int, width_out: int, num_rows: int, num_threads: int) -> Library:
-    """The faster library for a linear layer of this shape, from about 20 ms of measurement.
-
-    Measured once per process, with the number of threads that is set now; `num_threads` only tells
-    measurements apart.
-    """
-    del num_threads
+def faster_library(width_in: int, width_out: int, num_rows: int = 150) -> Library:
+    """The faster library for a linear layer of this shape in the calling thread; measured once."""
     if not packing_works():
         return "torch"
     x, weight = torch.ones(num_rows, width_in), torch.ones(width_out, width_in)
-    contenders: tuple[Linear, ...] = (
-        TorchLinear(weight, None, "none"),
-        PackedLinear(weight, None, "none"),
-    )
-    best = [float("inf"), float("inf")]
+    by_torch, by_onednn = TorchLinear(weight, None, "none"), PackedLinear(weight, None, "none")
     with torch.no_grad():
-        for _ in range(7):
-            for index, linear in enumerate(contenders):
-                start = time.perf_counter()
-                linear(x)
-                best[index] = min(best[index], time.perf_counter() - start)
-    return "onednn" if best[0] > _GAIN_REQUIRED * best[1] else "torch"
+        gain = _fastest_seconds(by_torch, x) / _fastest_seconds(by_onednn, x)
+    return "onednn" if gain > _GAIN_REQUIRED else "torch"
+
+
+def _fastest_seconds(linear: Linear, x: Tensor, repeats: int = 7) -> float:
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        linear(x)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

@@ -7,19 +7,16 @@ Shapes in this module:
 Same numbers as `lewm.layers.Predictor` to rounding, from less arithmetic (docs/fast-planner.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from lewm.layers import ConditionalBlock, Projector
-from lewm.linears import Activation, Linear
+from lewm.linears import Linear, MakeLinear
 from lewm.model import LeWM
 from lewm.rowwise import Rowwise
-
-MakeLinear = Callable[[Tensor, Tensor | None, Activation], Linear]
-"""From float64 weight (O, I), bias (O,) and activation to the layer."""
 
 
 @dataclass(frozen=True)
