@@ -98,6 +98,7 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        x = x.contiguous()
         ctx.save_for_backward(x, weight)
         ctx.has_bias = bias is not None
         return _product(x, weight, bias)
@@ -105,7 +106,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        grad = grads[0].flatten(end_dim=-2)
+        grad = grads[0].contiguous().flatten(end_dim=-2)  # an expanded one takes oneDNN minutes
         rows = x.flatten(end_dim=-2)
         need_x, need_weight, _ = ctx.needs_input_grad
         to_x = _product(grad, weight.t(), None).view_as(x) if need_x else None
