@@ -128,7 +128,9 @@ class LanceWriter:
 
     def _flush(self) -> None:
         table = pa.Table.from_batches(self._waiting)
-        self._fragments += write_fragments(table, str(self._partial), schema=self._schema)
+        self._fragments += write_fragments(
+            table, str(self._partial), schema=self._schema, mode="create"
+        )
         self._waiting = []
 
     def _finish(self) -> None:

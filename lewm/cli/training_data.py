@@ -16,12 +16,15 @@ def open_training_data(stack: ExitStack, data: Path) -> "tuple[Source, dict[str,
     """Episodes, open until `stack` closes, and the scope of the world they come from.
 
     Raises:
-        LewmError: they cannot be read, or do not say where they were collected.
+        LewmError: they cannot be read, do not say where they were collected, or have frames or
+            actions of another size than that world.
     """
-    from lewm.file_source import FileSource
+    from lewm.sources import open_source, require_fit
 
-    source = stack.enter_context(FileSource(data))
-    return source, _collected_in(source.provenance, data)
+    source = stack.enter_context(open_source(data))
+    scope = _collected_in(source.provenance, data)
+    require_fit(source, data, size_px=scope["size_px"], action_width=_width_in(scope))
+    return source, scope
 
 
 def preset_for(
@@ -35,14 +38,26 @@ def preset_for(
     from lewm import config as presets
     from lewm.plan_config import paper_planner, small_planner
 
-    config: ModelConfig = getattr(presets, preset)(action_width=source.action_width)
+    config: ModelConfig = getattr(presets, preset.replace("-", "_"))(
+        action_width=source.action_width
+    )
     if scope["size_px"] != config.image_size:
         raise LewmError(
             f"{data} has frames of {scope['size_px']} px, the preset {preset} sees "
             f"{config.image_size} px",
             next_step=f"collect with --size-px {config.image_size}, or choose another --preset",
         )
-    return config, paper_planner() if preset == "paper" else small_planner()
+    return config, paper_planner() if preset.endswith("paper") else small_planner()
+
+
+def _width_in(scope: dict[str, Any]) -> int | None:
+    """Width of the actions of a world, where its simulator is installed."""
+    from lewm.worlds import make_world
+
+    try:
+        return int(make_world(scope).action_width)
+    except (LewmError, ModuleNotFoundError):
+        return None
 
 
 def _collected_in(provenance: dict[str, Any], data: Path) -> dict[str, Any]:
