@@ -4,6 +4,7 @@ Shapes in this module:
     N  cases
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -142,7 +143,7 @@ def run_protocol(
         require_data(world, source)
         _require_protocol(cases, protocol, rule)
     recorded = recorded_frames(source, cases)
-    stored, refitted = model.action_stats, source.action_stats()
+    stored, refitted = model.action_stats, _refitted(source)
     is_official = protocol is PROTOCOLS["official"]
     acting = _scaled_by(model, refitted) if is_official else model
     facts = {
@@ -242,6 +243,12 @@ def _require_protocol(cases: Cases, protocol: Protocol, rule: SuccessRule) -> No
                 f"the cases were drawn for {what} {said}, asked for is {here}",
                 next_step="name the protocol of the cases, or leave --cases out to draw some",
             )
+
+
+def _refitted(source: Source) -> ActionStats:
+    """Statistics of the data with the population's deviation, as the reference fits them."""
+    found, num = source.action_stats(), int(source.lengths.sum())
+    return ActionStats(found.mean, tuple(std * math.sqrt(1 - 1 / num) for std in found.std))
 
 
 def _scaled_by(model: AuditableModel, stats: ActionStats) -> AuditableModel:
