@@ -38,7 +38,7 @@ from lewm.hdf5_layout import PER_EPISODE, Layout, check_layout, open_hdf5, unrea
 from lewm.new_data import refuse_to_overwrite
 from lewm.worlds.factors import FactorValue
 
-_STATE_COLUMNS = ("state", "proprio", "pos_agent")
+_STATE_COLUMNS = ("state", "proprio", "pos_agent", "simulator_state")
 _INDEX_COLUMNS = ("episode_idx", "ep_idx", "step_idx", *PER_EPISODE)
 _SMALL_CHUNK_ROWS = 1024
 

@@ -1,4 +1,4 @@
-"""Policies that collect data in the two-room world: a noisy expert and random actions.
+"""Policies that collect data: random actions anywhere, and a noisy expert of the two-room world.
 
 Shapes in this module:
     E  episodes, all acted for at once    T  env steps    A  action width    S  state width
@@ -37,16 +37,15 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class RandomPolicy:
-    """Every action drawn evenly from [-1, 1] in each component."""
+    """Every action drawn evenly from the world's range, [-1, 1] unless it says another."""
 
     def start(
         self, world: Any, rngs: Sequence[np.random.Generator], length_env_steps: int
     ) -> Actor:
         """Begin one episode per generator."""
-        width = world.action_width
-        draws = iter(
-            np.stack([rng.uniform(-1.0, 1.0, (length_env_steps, width)) for rng in rngs], axis=1)
-        )
+        size = (length_env_steps, world.action_width)
+        low, high = getattr(world, "action_range", (-1.0, 1.0))
+        draws = iter(np.stack([rng.uniform(low, high, size) for rng in rngs], axis=1))
         return lambda states: next(draws)
 
     def settings(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from lewm.cli.import_ import import_
 from lewm.cli.inspect import inspect
 from lewm.cli.plan import plan
 from lewm.cli.train import train
+from lewm.cli.worlds import worlds
 from lewm.errors import LewmError
 
 
@@ -33,7 +34,7 @@ def cli() -> None:
     """
 
 
-for _command in (collect, inspect, convert, train, evaluate, plan, import_, export):
+for _command in (collect, inspect, convert, train, evaluate, plan, import_, export, worlds):
     cli.add_command(_command)
 
 
