@@ -22,6 +22,7 @@ from lewm.worlds.two_room import TwoRoom
 
 _FIELD_COLUMNS = ("simulator_state", "state", "proprio", "pos_agent")
 """Where data sets keep states, beside the columns that a world names."""
+_SAME_STATE = 1e-6
 _WALLS = (
     *("agent.radius", "door.number", "door.position", "door.size"),
     *("wall.axis", "wall.thickness"),
@@ -106,12 +107,44 @@ def draw_pairs(
     return Cases(starts, goals, origin, counts.get("num_solved_at_start", 0), rows)
 
 
+def require_recorded(world: Any, source: Source, cases: Cases) -> None:
+    """Refuse frozen cases that are not what the data hold at the rows they name.
+
+    Raises:
+        LewmError: sampled cases, cases of other data, or rows that hold other states.
+    """
+    rows = _rows_of(source, cases)
+    offset = int(cases.origin["goal_offset_env_steps"])
+    inside = (rows.episodes >= 0) & (rows.episodes < len(source.lengths)) & (rows.steps >= 0)
+    if inside.all():
+        inside = rows.steps + offset <= source.lengths[rows.episodes]
+    states = _states(world, source, rows, offset) if inside.all() else None
+    frozen = (cases.starts, cases.goals)
+    if states is None or not np.allclose(states, frozen, rtol=0.0, atol=_SAME_STATE):
+        raise LewmError(
+            "the frozen states are not those that the data hold at the rows named",
+            next_step="draw the cases again from these data, with --save-cases",
+        )
+
+
 def recorded_frames(source: Source, cases: Cases) -> RecordedFrames:
     """What was recorded at the start and at the goal of each case.
 
     Raises:
         LewmError: the cases were drawn from other data, or sampled.
     """
+    rows = _rows_of(source, cases)
+    offset = int(cases.origin["goal_offset_env_steps"])
+    pairs = np.stack(
+        [
+            source.read_frames(int(episode), np.array([step, step + offset]))
+            for episode, step in zip(rows.episodes, rows.steps, strict=True)
+        ]
+    )
+    return RecordedFrames(pairs[:, 0], pairs[:, 1])
+
+
+def _rows_of(source: Source, cases: Cases) -> RecordedRows:
     rows = cases.rows
     if rows is None:
         raise LewmError(
@@ -124,14 +157,7 @@ def recorded_frames(source: Source, cases: Cases) -> RecordedFrames:
             f"the cases were drawn from data with sha256 {rows.data_sha256}, these have {found}",
             next_step="give the data set that the cases were drawn from",
         )
-    offset = int(cases.origin["goal_offset_env_steps"])
-    pairs = np.stack(
-        [
-            source.read_frames(int(episode), np.array([step, step + offset]))
-            for episode, step in zip(rows.episodes, rows.steps, strict=True)
-        ]
-    )
-    return RecordedFrames(pairs[:, 0], pairs[:, 1])
+    return rows
 
 
 def _ends(source: Source, offset: int) -> Rows:

@@ -22,7 +22,7 @@ from lewm.errors import LewmError
 from lewm.evaluation import Success, evaluate
 from lewm.intervals import Interval, over_episodes
 from lewm.protocol import PROTOCOLS, Protocol
-from lewm.protocol_pairs import draw_pairs, recorded_frames, require_data
+from lewm.protocol_pairs import draw_pairs, recorded_frames, require_data, require_recorded
 from lewm.success import SuccessRule, rule_of
 
 _FRAMES_COMPARED = 16
@@ -142,6 +142,7 @@ def run_protocol(
     else:
         require_data(world, source)
         _require_protocol(cases, protocol, rule)
+        require_recorded(world, source, cases)
     recorded = recorded_frames(source, cases)
     stored, refitted = model.action_stats, _refitted(source)
     is_official = protocol is PROTOCOLS["official"]

@@ -10,7 +10,7 @@ from lewm.data import MemorySource
 from lewm.episodes import Episodes
 from lewm.errors import LewmError
 from lewm.protocol import PROTOCOLS
-from lewm.protocol_pairs import draw_pairs, recorded_frames
+from lewm.protocol_pairs import draw_pairs, recorded_frames, require_recorded
 from lewm.worlds.two_room import TwoRoom
 
 WORLD = TwoRoom(size_px=16)
@@ -155,6 +155,18 @@ def test_frozen_pairs_ask_for_the_data_they_were_drawn_from(source, tmp_path):
         recorded_frames(other, cases)
     with pytest.raises(LewmError, match="sampled, not recorded"):
         recorded_frames(source, replace(cases, rows=None))
+
+
+@pytest.mark.parametrize("change", [{"steps": 36}, {"steps": -1}, {"episodes": 40}, {"steps": 0}])
+def test_frozen_pairs_must_be_what_the_data_hold_at_their_rows(source, change):
+    cases = draw_pairs(OFFICIAL, WORLD, source)
+    require_recorded(WORLD, source, cases)
+    ((name, value),) = change.items()
+    column = getattr(cases.rows, name).copy()
+    column[-1] = value
+
+    with pytest.raises(LewmError, match="the frozen states are not those that the data hold"):
+        require_recorded(WORLD, source, replace(cases, rows=replace(cases.rows, **{name: column})))
 
 
 def test_fewer_streams_than_the_protocol_asks_for_are_refused():
