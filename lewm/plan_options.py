@@ -55,7 +55,7 @@ def table(algorithm: str, cost: str) -> dict[str, PlanOption]:
     Raises:
         ValueError: there is no such algorithm or cost.
     """
-    for kind, name, known in (("algorithm", algorithm, ALGORITHMS), ("cost", cost, COSTS)):
+    for kind, name, known in (("planner", algorithm, ALGORITHMS), ("cost", cost, COSTS)):
         if name not in known:
             raise ValueError(f"unknown {kind} {name!r}; there are {', '.join(sorted(known))}")
     return {**ALGORITHMS[algorithm], **COSTS[cost]}

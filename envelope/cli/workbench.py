@@ -195,7 +195,7 @@ def _require_sayable(model: AuditableModel, config: PlanConfig) -> None:
         )
     if config.algorithm == "gradient":
         raise EnvelopeError(
-            "the gradient planner cannot plan on the true dynamics, which every audit compares with",
+            "the gradient planner cannot plan on the true dynamics, which an audit compares with",
             next_step="measure with another algorithm, for instance cem",
         )
 

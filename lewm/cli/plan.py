@@ -48,7 +48,7 @@ def plan(
     width = world.state_width
     state, target = np.array([_point(start, width)]), np.array([_point(goal, width)])
     for given, text in ((state, start), (target, goal)):
-        if not np.array_equal(world.step(given, np.zeros((1, 2))), given):
+        if not np.array_equal(world.step(given, np.zeros((1, world.action_width))), given):
             raise LewmError(
                 f"nothing can be at {text} in {world.name}",
                 next_step="choose a point inside the rooms, for instance 40,40",
@@ -58,6 +58,7 @@ def plan(
     for action in found.actions[0]:
         state = world.step(state, action[None])
     result = {
+        "planner": config.to_json(),
         "actions": found.actions[0].tolist(),
         "imagined_cost": float(found.imagined_cost[0]),
         "reached": state[0].tolist(),
@@ -67,9 +68,9 @@ def plan(
     if as_json:
         click.echo(json.dumps(result))
         return
-    for step, (across, along) in enumerate(result["actions"]):
-        click.echo(f"env step {step + 1:2d}  {across:+.3f} {along:+.3f}")
-    click.echo(f"imagined cost {result['imagined_cost']:.4f}")
+    for step, action in enumerate(found.actions[0]):
+        click.echo(f"env step {step + 1:2d}  {' '.join(f'{value:+.3f}' for value in action)}")
+    click.echo(f"imagined cost {found.imagined_cost[0]:.4f}")
     reached = ", ".join(f"{value:.1f}" for value in state[0])
     click.echo(
         f"reached ({reached}), {result['distance']:.1f} px from the goal: "

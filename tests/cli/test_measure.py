@@ -119,7 +119,7 @@ def test_a_crash_says_nothing_of_the_machine_in_any_file(checkpoint, monkeypatch
     def lost(*_: object, **__: object) -> None:
         raise OSError("cannot open /home/alice/secret/weights.bin on C:\\Users\\alice\\x.bin")
 
-    monkeypatch.setattr("lewm.planner.CEM.plan", lost)
+    monkeypatch.setattr("lewm.planner.Planner.plan", lost)
 
     done = measure("--suite", "planning")
 

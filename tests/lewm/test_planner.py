@@ -268,7 +268,7 @@ def test_a_planner_with_another_block_size_is_refused():
         ({"iterations": 0}, "iterations must be an int from 1"),
         ({"history": 0}, "history must be an int from 1"),
         ({"initial_std": float("nan")}, "initial_std must be finite"),
-        ({"algorithm": "annealing"}, "unknown algorithm 'annealing'; there are cem, gradient"),
+        ({"algorithm": "annealing"}, "unknown planner 'annealing'; there are cem, gradient"),
         ({"cost": "hope/1"}, "unknown cost 'hope/1'"),
         ({"algorithm": "random_shooting"}, "random shooting has one iteration, got 10"),
         ({"options": {"temperature": 1.0}}, "cem with terminal_latent_sse/1 has no option"),
