@@ -63,6 +63,11 @@ def make_policy(world: Any, names: Sequence[str] = (), *, action_noise: float | 
     Raises:
         LewmError: the world knows no policy of that name, or the noise means nothing.
     """
+    if action_noise is not None and not 0.0 <= action_noise < np.inf:
+        raise LewmError(
+            f"action_noise is {action_noise}, its range is 0 and up",
+            next_step="leave it out for each policy's default",
+        )
     known = _NAMED.get(world.name, _RANDOM)
     parts: list[Policy] = []
     for name in names or _DEFAULT.get(world.name, ("random",)):

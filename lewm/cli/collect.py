@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lewm.cli.options import Finite, seed_option
+from lewm.cli.options import seed_option
 from lewm.errors import LewmError
 
 
@@ -22,7 +22,7 @@ from lewm.errors import LewmError
     help="Who acts: expert, weak (straight) or random, whichever the world knows; several share "
     "the episodes. Without it expert and straight in two rooms, expert in swm/pusht, else random.",
 )
-@click.option("--action-noise", type=Finite(0), help="Of the policies that have it.")
+@click.option("--action-noise", type=float, help="Of the policies that have it.")
 @click.option("--episodes", type=click.IntRange(1), default=600, show_default=True)
 @click.option(
     "--length", type=click.IntRange(1), default=100, show_default=True, help="Env steps of each."

@@ -117,6 +117,9 @@ def test_an_evaluation_says_in_json_what_it_says_in_words(model):
         (["--factor", "agent.radius=fat"], "'agent.radius=fat' is not NAME=VALUE"),
         (["--factor", "agent.radius=99"], "agent.radius is 99, its range is 7.0 to 14.0 px"),
         (["--factor", "gravity=9.81"], "no factor is called 'gravity'"),
+        (["--world", "three-room"], "there is no world 'three-room'; there are two-room, swm/"),
+        (["--world", "gym:Nothing-v0"], "gymnasium cannot make Nothing-v0"),
+        (["--policy", "nobody"], "no policy is called 'nobody' in two-room"),
     ],
 )
 def test_what_cannot_be_collected_is_refused(data, words, part):
@@ -163,8 +166,7 @@ def test_what_cannot_be_trained_is_refused_before_it_takes_time(data, words, par
         ["collect", "--out", "x.h5", "--episodes", "0"],
         ["collect", "--out", "x.h5", "--length", "0"],
         ["collect", "--out", "x.h5", "--seed", "-1"],
-        ["collect", "--out", "x.h5", "--world", "three-room"],
-        ["collect", "--out", "x.h5", "--policy", "nobody"],
+        ["collect", "--out", "x.h5", "--workers", "0"],
         ["train", "--data", "x", "--out", "x.pt", "--updates", "0"],
         ["train", "--data", "x", "--out", "x.pt", "--batch-size", "1"],
         ["train", "--data", "x", "--out", "x.pt", "--learning-rate", "nan"],
