@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from lewm.cli.options import json_option, model_option, seed_option
+from lewm.cli.options import (
+    json_option,
+    model_option,
+    planner_config,
+    planner_options,
+    seed_option,
+)
 from lewm.errors import LewmError
 
 _PROTOCOLS = ("held-out", "official", "moderate", "strict")
@@ -52,7 +58,7 @@ _PROTOCOLS = ("held-out", "official", "moderate", "strict")
     is_flag=True,
     help="Official as before July 2026: the last valid row is never drawn.",
 )
-@click.option("--threads", type=click.IntRange(1), help="Processor threads.")
+@planner_options
 @seed_option
 @json_option
 def evaluate(
@@ -69,7 +75,7 @@ def evaluate(
     references: bool,
     ceiling: bool | None,
     drop_last_row: bool,
-    threads: int | None,
+    planner: dict[str, Any],
     seed: int,
     as_json: bool,
 ) -> None:
@@ -85,20 +91,17 @@ def evaluate(
     \b
     Example:
         lewm eval --model ckpt.pt --num-cases 300
+        lewm eval --model ckpt.pt --algorithm icem --num-samples 128
         lewm eval --model ckpt.pt --protocol official --data data.h5
 
     Exit status: 0 done, 2 not.
     """
-    import torch
-
     from lewm import cases as case_files
     from lewm.adapter import load_model
     from lewm.protocol_report import as_json as outcome_json
     from lewm.protocol_report import as_text
     from lewm.worlds import make_world
 
-    if threads is not None:
-        torch.set_num_threads(threads)
     _require_words(name, data, seed, goal_offset, drop_last_row)
     if save_cases is not None and save_cases.exists():
         raise LewmError(
@@ -106,6 +109,7 @@ def evaluate(
             next_step="choose another name, or remove the file",
         )
     loaded = load_model(model)
+    loaded.plan_config = planner_config(loaded.plan_config, planner)
     scope = loaded.world if world_name is None else _elsewhere(loaded, world_name)
     world = make_world(scope)
     loaded.require_world(world)

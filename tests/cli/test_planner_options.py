@@ -95,3 +95,19 @@ def test_a_planner_that_a_record_cannot_describe_is_not_measured(planner, part):
     envelope("measure", "--model", "other.pt", "--profile", "quick").refused(2, part)
 
     assert not Path("other.envelope").exists()
+
+
+@pytest.mark.parametrize("algorithm", ["icem", "gradient"])
+def test_an_evaluation_plans_as_told(algorithm):
+    settings = ("--num-samples", "8", "--iterations", "1", "--option")
+    option = "kept_elites=1" if algorithm == "icem" else "learning_rate=0.2"
+    words = ("eval", "--model", "ckpt.pt", "--num-cases", "2", "--algorithm", algorithm)
+
+    done = lewm(*words, *settings, option, "--json")
+
+    assert done.status == 0, done
+    name, value = option.split("=")
+    planner = done.json["planner"]
+    assert (planner["algorithm"], planner["options"]) == (algorithm, {name: float(value)})
+    has_ceiling = "true_dynamics" in [arm["arm"] for arm in done.json["arms"]]
+    assert has_ceiling is (algorithm == "icem")
