@@ -21,7 +21,7 @@ _SCOPE = {"world", "size_px", "factors"}
     required=True,
     help="A .pt or .safetensors file, or a new folder in the official layout.",
 )
-@click.option("--data", type=click.Path(path_type=Path), help="Episodes the model was trained on.")
+@click.option("--data", help="Episodes the model was trained on.")
 @click.option(
     "--action-stats",
     type=click.Path(path_type=Path),
@@ -38,7 +38,7 @@ _SCOPE = {"world", "size_px", "factors"}
 def import_(
     source: Path,
     out: Path,
-    data: Path | None,
+    data: str | None,
     action_stats: Path | None,
     world: str | None,
     block_size: int,
@@ -61,7 +61,7 @@ def import_(
             "--data and --action-stats both say how actions are scaled",
             next_step="give one of them",
         )
-    stats, scope = _from_data(data, block_size) if data else (_from_json(action_stats), None)
+    stats, scope = _from_data(data) if data else (_from_json(action_stats), None)
     done = import_model(
         source, out, action_stats=stats, world=world or scope, block_size=block_size
     )
@@ -87,12 +87,11 @@ def _from_json(path: Path | None) -> "ActionStats | None":
     return stats_from_json(load_object(content, str(path)), str(path))
 
 
-def _from_data(path: Path, block_size: int) -> "tuple[ActionStats, dict[str, Any] | None]":
+def _from_data(path: str) -> "tuple[ActionStats, dict[str, Any] | None]":
     """How the actions of a data set are scaled, and the world it says it was collected in."""
-    from lewm.data import Windows
-    from lewm.file_source import FileSource
+    from lewm.sources import open_source
 
-    with FileSource(path) as source:
+    with open_source(path) as source:
         said = source.provenance
         scope = {key: said[key] for key in _SCOPE} if said.keys() >= _SCOPE else None
-        return Windows(source, num_frames=1, block_size=block_size).action_stats, scope
+        return source.action_stats(), scope
