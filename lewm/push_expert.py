@@ -85,7 +85,7 @@ class PushExpert:
         pushers = [Pusher(world, rng) for rng in rngs]
 
         def act(states: Array) -> Array:
-            return np.stack([self._act(*pair) for pair in zip(pushers, states, strict=True)])
+            return np.stack([self.noisy(*pair) for pair in zip(pushers, states, strict=True)])
 
         return act
 
@@ -93,7 +93,8 @@ class PushExpert:
         """What defines this policy, as plain JSON."""
         return {"policy": "push_expert", "action_noise": self.action_noise}
 
-    def _act(self, pusher: "Pusher", state: Array) -> Array:
+    def noisy(self, pusher: "Pusher", state: Array) -> Array:
+        """What the expert does next, with its noise, (2,)."""
         noise = pusher.rng.normal(0.0, self.action_noise, 2)
         return np.clip(pusher.act(state) + noise, -1.0, 1.0)
 
@@ -127,7 +128,7 @@ class Pusher:
         self._start: Array | None = None
         self._direction = np.zeros(2)
         self._size = 0.0
-        self._steps_left = 0
+        self._planned = self._steps_left = 0
 
     def act(self, state: Array) -> Array:
         """An action (2,) from a state (S,)."""
