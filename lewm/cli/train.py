@@ -13,7 +13,12 @@ from lewm.errors import LewmError
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Episodes.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Checkpoint to write.")
-@click.option("--preset", type=click.Choice(["paper", "small", "tiny"]), default="small")
+@click.option(
+    "--preset",
+    type=click.Choice(["paper", "small", "tiny", "fast-paper", "fast-small", "fast-tiny"]),
+    default="small",
+    help="fast-: with a predictor that jumps over several blocks at once.",
+)
 @seed_option
 @click.option("--updates", type=click.IntRange(1), default=1500, show_default=True)
 @click.option("--batch-size", type=click.IntRange(2), default=128, show_default=True)
