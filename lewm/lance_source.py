@@ -21,6 +21,7 @@ from lewm.lance_layout import INDEX_COLUMNS, columns_in
 from lewm.sidecar import content_digest
 from lewm.stored_stats import stored_action_stats
 
+_MAX_METADATA_BYTES = 128 * 2**20
 _DAMAGE = (OSError, ValueError, RuntimeError)
 
 
@@ -163,7 +164,7 @@ class LanceSource:
 
 def _open(path: Path) -> Any:
     try:
-        return lance.dataset(str(path))
+        return lance.dataset(str(path), metadata_cache_size_bytes=_MAX_METADATA_BYTES)
     except _DAMAGE as error:
         raise _damaged(path, error) from error
 

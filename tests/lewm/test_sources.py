@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tracemalloc
 import types
 
 import h5py
@@ -18,6 +19,7 @@ from lewm.errors import LewmError
 from lewm.lance_writer import LanceWriter
 from lewm.prefetch import prefetched
 from lewm.sources import open_source, require_fit
+from tests.benchmarks import stream
 from tests.lewm.dots import record
 
 
@@ -342,3 +344,26 @@ def test_a_report_counts_and_names_what_is_wrong(tmp_path):
         "episode_idx disagrees with the offsets in episode 1",
     )
     assert "PROBLEM: action 1 never changes" in found.as_text()
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def test_a_file_of_two_gigabytes_is_read_in_the_memory_of_its_batches(tmp_path):
+    num_bytes, size_px, batch_size = 2 * 10**9, 512, 4
+    rows = stream.write(tmp_path / "large.h5", num_bytes=num_bytes, size_px=size_px)
+    assert rows * size_px**2 * 3 > 0.9 * num_bytes
+    assert (tmp_path / "large.h5").stat().st_size < num_bytes / 50
+
+    tracemalloc.start()
+    try:
+        with open_source(tmp_path / "large.h5") as source:
+            windows = Windows(source, num_frames=4, block_size=5)
+            for first in range(0, len(windows), len(windows) // 10):
+                windows.read(np.arange(first, first + batch_size) % len(windows))
+            _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    of_a_batch = batch_size * 4 * size_px**2 * 3
+    assert of_a_batch < most < 4 * of_a_batch
