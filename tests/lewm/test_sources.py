@@ -16,9 +16,11 @@ from lewm.data import MemorySource, Windows
 from lewm.data_report import inspect
 from lewm.episode_file import EpisodeWriter
 from lewm.errors import LewmError
+from lewm.jpeg import Jpeg
 from lewm.lance_writer import LanceWriter
 from lewm.prefetch import prefetched
 from lewm.sources import open_source, require_fit
+from lewm.worlds.two_room import TwoRoom
 from tests.benchmarks import stream
 from tests.lewm.dots import record
 
@@ -75,6 +77,17 @@ def test_a_table_remembers_names_shapes_and_types(tmp_path, h5, table):
     assert np.array_equal(before["action"][0], after["action"][0], equal_nan=True)
     assert after["state"][1].dtype == np.float64
     assert np.array_equal(before["proprio"][1], after["proprio"][1])
+
+
+@pytest.mark.parametrize(("size_px", "mean", "most"), [(224, 0.1, 12), (64, 0.5, 50)])
+def test_jpeg_loses_as_much_as_is_said(size_px, mean, most):
+    world = TwoRoom(size_px=size_px)
+    frames = world.render(world.sample_states(np.random.default_rng(0), 8))
+    jpeg = Jpeg()
+    apart = np.abs(np.stack(jpeg.unpack(jpeg.pack(frames))).astype(int) - frames)
+    jpeg.close()
+    assert 0 < apart.mean() < mean
+    assert 0 < apart.max() <= most
 
 
 def test_text_and_extra_columns_of_any_shape_survive(tmp_path):
