@@ -33,6 +33,8 @@ _AGENT_RADIUS = 15.0
 _GAP = 4.0
 _ROUND = 110.0
 """Radius of the way round the T, about its middle."""
+_IN_FRONT_RAD = 0.2
+"""From a bearing this near to the target's the agent goes straight to it."""
 _ARENA = (18.0, 494.0)
 _PUSH_STEPS = 8
 _PLACED_PX, _PLACED_RAD = 9.0, np.radians(8.0)
@@ -127,6 +129,8 @@ class Pusher:
         self._goal = world.sample_states(rng, 1)[0] if goal is None else goal
         self._start: Array | None = None
         self._direction = np.zeros(2)
+        self._sense = 0.0
+        """Which way round the T, once chosen: 1 or -1."""
         self._size = 0.0
         self._planned = self._steps_left = 0
 
@@ -192,23 +196,35 @@ class Pusher:
         if (clear[np.linalg.norm(line - agent, axis=1) > 12.0] > limit).all() and (
             clear[0] > limit - 3.0 or clear[1:4].max() > clear[0]
         ):
+            self._sense = 0.0
             return target
         middle = state[BLOCK] + _rotation(state[ANGLE]) @ _MIDDLE
         out = agent - middle
-        if np.linalg.norm(out) < _ROUND - 15.0:
-            return np.asarray(middle + out / max(np.linalg.norm(out), 1e-6) * (_ROUND + 10.0))
         here, there = np.arctan2(out[1], out[0]), np.arctan2(*(target - middle)[::-1])
         turn = _turn(there - here)
-        ways = [_round(middle, here, turn), _round(middle, here, turn - np.sign(turn) * 2 * np.pi)]
-        way = ways[0] if _in_arena(ways[0], -30.0).all() else ways[1]
-        return np.asarray(way[0])
+        if abs(turn) < _IN_FRONT_RAD and clear[-1] <= limit:
+            return target  # it stands where the T is touched; there is no better way
+        if np.linalg.norm(out) < _ROUND - 15.0:
+            return np.asarray(middle + out / max(np.linalg.norm(out), 1e-6) * (_ROUND + 10.0))
+        if abs(turn) < _IN_FRONT_RAD:
+            return target
+        if not self._sense:
+            self._sense = min((1.0, -1.0), key=lambda sense: _length(middle, here, turn, sense))
+        return np.asarray(_round(middle, here, turn, self._sense)[0])
 
 
-def _round(middle: Array, here: float, turn: float) -> Array:
-    """Points on the circle about the T, from one bearing by `turn`, (P, 2)."""
+def _round(middle: Array, here: float, turn: float, sense: float) -> Array:
+    """Points on the circle about the T, from one bearing by `turn`, in the given sense, (P, 2)."""
+    turn = turn % (2 * np.pi) if sense > 0 else turn % (2 * np.pi) - 2 * np.pi
     num = max(1, int(np.ceil(abs(turn) / 0.45)))
     angles = here + turn * np.arange(1, num + 1) / num
     return np.asarray(middle + _ROUND * np.stack([np.cos(angles), np.sin(angles)], axis=1))
+
+
+def _length(middle: Array, here: float, turn: float, sense: float) -> float:
+    """How long that way is, in points; those outside the arena count much more."""
+    points = _round(middle, here, turn, sense)
+    return float(len(points) + 10 * (~_in_arena(points, -15.0)).sum())
 
 
 def _towards(state: Array, target: Array) -> Array:
