@@ -239,7 +239,7 @@ def _in_order(
 
     Messages name them as the file's layout does.
     """
-    deepest = max(config.encoder_depth, config.predictor_depth)
+    deepest = max(config.encoder_depth, config.predictor_depth, config.prefix_depth)
     if deepest > len(tensors):
         raise damaged(path, f"has {len(tensors)} tensors for {deepest} layers")
     with torch.device("meta"):

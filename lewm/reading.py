@@ -1,6 +1,7 @@
 """Read a file once, and know which bytes those were."""
 
 import hashlib
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,11 @@ def read_file(path: Path, *, max_bytes: int = MAX_WEIGHTS_BYTES) -> tuple[bytes,
         LewmError: it cannot be read, or is larger than `max_bytes`.
     """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
+            raise LewmError(f"{path} is no regular file", next_step="check the path")
         with path.open("rb") as file:
-            content = file.read(max_bytes + 1) if path.stat().st_size <= max_bytes else None
+            content = file.read(max_bytes + 1) if status.st_size <= max_bytes else None
     except OSError as error:
         raise LewmError(
             f"{path} cannot be read: {error.strerror}", next_step="check the path"

@@ -29,6 +29,7 @@ def cli() -> None:
         lewm train --data data.h5 --out ckpt.pt
         lewm eval --model ckpt.pt --num-cases 100
         lewm plan --model ckpt.pt --start 40,40 --goal 90,60
+        lewm import lewm-tworooms --data tworoom.h5 --world two-room --out tworoom.pt
 
     Exit status: 0 done, 2 not.
     """

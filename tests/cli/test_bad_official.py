@@ -1,6 +1,7 @@
 """Models in the official layout that must be refused: one message, nothing run, nothing written."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,17 @@ def test_a_folder_that_is_there_is_never_written_over(here):
     lewm("export", "out", "--out", "sound").refused(2, "sound is there already")
     lewm("export", "out", "--out", "no/where").refused(2, "no/where cannot be written")
     assert sorted(path.name for path in here.iterdir()) == before
+
+
+def test_a_file_beyond_the_cap_and_a_pipe_are_not_read(here):
+    sound = make.write_sound(here / "sound")
+    with (sound / "config.json").open("ab") as file:
+        file.truncate(2**25)  # sparse: nothing is stored
+    take(sound).refused(2, "has more than the 16777216 bytes that are read of such a file")
+
+    (sound / "config.json").unlink()
+    os.mkfifo(sound / "config.json")
+    take(sound).refused(2, "config.json is no regular file")
 
 
 def test_without_statistics_nothing_is_taken_and_the_import_is_named(here):
