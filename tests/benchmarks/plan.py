@@ -2,9 +2,10 @@
 
     PYTHONPATH=. .venv-reference/bin/python -W ignore -m tests.benchmarks.plan
 
-Fails where float32 finds other elites, or a final mean that differs by more than 1e-4. Same weights (random, every tensor awake), same frames, same noise. Both encode the frames and the
+Same weights (random, every tensor awake), same frames, same noise. Both encode the frames and the
 goal, then search. With a history of 3 the reference gets the executed blocks put before every
-candidate, as its main branch does; 0.1.1 itself would draw them at random.
+candidate, as its main branch does; 0.1.1 itself would draw them at random. Fails where float32
+finds other elites, or a final mean that differs by more than 1e-4.
 """
 
 import argparse
