@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from lewm.collect import HELD_OUT_FIRST_EPISODE, walk
 from lewm.errors import LewmError
-from lewm.policies import NoisyExpert, Policy
+from lewm.policies import Policy
+from lewm.policies_named import case_policy
 
 _SAMPLED, _RECORDED = "lewm.cases/1", "lewm.cases/2"
 _DRAWS_PER_CASE = 20
@@ -149,7 +150,8 @@ def sample_cases(
         num_cases: N, all unsolved at the start.
         goal_offset_env_steps: env steps from start to goal.
         seed: 0 or more.
-        policy: who walks the held-out episodes; the default noisy expert if not given.
+        policy: who walks the held-out episodes; the world's own expert if not given, the noisy
+            expert in two rooms, or random actions.
         length_env_steps: how long the held-out episodes are.
 
     Raises:
@@ -164,7 +166,7 @@ def sample_cases(
             f"{length_env_steps} env steps of an episode",
             next_step="choose an offset inside the range, or longer episodes",
         )
-    policy = policy or NoisyExpert()
+    policy = policy or case_policy(world)
     pairs = np.empty((0, 2, world.state_width))
     unsolved = np.empty(0, dtype=bool)
     while unsolved.sum() < num_cases:

@@ -84,5 +84,15 @@ def make_policy(world: Any, names: Sequence[str] = (), *, action_noise: float | 
     return Mixture(tuple(parts))
 
 
+def case_policy(world: Any) -> Any:
+    """Who walks the episodes that cases are drawn from, unless somebody is named.
+
+    In our two rooms the noisy expert alone, which the frozen cases were drawn from.
+    """
+    if world.name == TwoRoom.name:
+        return NoisyExpert()
+    return make_policy(world, _DEFAULT.get(world.name, ("random",))[:1])
+
+
 def _walks_in_reference(world: Any, policy: Policy) -> bool:
     return world.name == "swm/two-room" and not isinstance(policy, RandomPolicy)

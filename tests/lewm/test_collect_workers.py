@@ -8,7 +8,7 @@ from lewm.collect import collect_to_file
 from lewm.collect_workers import in_order
 from lewm.errors import LewmError
 from lewm.policies import Mixture, NoisyExpert, RandomPolicy
-from lewm.policies_named import make_policy
+from lewm.policies_named import case_policy, make_policy
 from lewm.policies_pusht import WeakPusher
 from lewm.push_expert import PushExpert
 from lewm.straight_walker import StraightWalker
@@ -83,6 +83,11 @@ def test_policies_have_names_by_world():
     assert [part["policy"] for part in settings["parts"]] == ["noisy_expert", "straight_walker"]
     assert [part["action_noise"] for part in settings["parts"]] == [0.25, 0.25]
     assert make_policy(tiny_world()).settings()["parts"] == [{"policy": "random"}]
+
+
+def test_cases_are_drawn_from_the_worlds_own_expert():
+    assert case_policy(WORLD).settings()["policy"] == "noisy_expert"
+    assert case_policy(tiny_world()).settings()["parts"] == [{"policy": "random"}]
 
 
 @pytest.mark.parametrize(
