@@ -22,7 +22,7 @@ from lewm.alarms import collapse_alarms
 from lewm.batch_order import BatchOrder
 from lewm.build import WorldModelModule, build
 from lewm.config import ModelConfig
-from lewm.data import ActionStats, Source, Windows
+from lewm.data import ActionStats, Source, Windows, pixels_from_frames
 from lewm.distributed import (
     gather_to_all,
     mean_over_ranks,
@@ -175,8 +175,8 @@ class _Run:
         )
 
     def _next_batch(self) -> tuple[Tensor, Tensor]:
-        pixels, blocks = self.windows.gather(next(self.order)[self.share])
-        return pixels.to(self.device), blocks.to(self.device)
+        frames, blocks = self.windows.read(next(self.order)[self.share])
+        return pixels_from_frames(frames.to(self.device)), blocks.to(self.device)
 
     def _seconds(self) -> float:
         return self.seconds_before + time.perf_counter() - self.started

@@ -13,6 +13,7 @@ from lewm.cli.export import export
 from lewm.cli.import_ import import_
 from lewm.cli.inspect import inspect
 from lewm.cli.plan import plan
+from lewm.cli.sweep import sweep
 from lewm.cli.train import train
 from lewm.cli.worlds import worlds
 from lewm.errors import LewmError
@@ -35,7 +36,7 @@ def cli() -> None:
     """
 
 
-for _command in (collect, inspect, convert, train, evaluate, plan, import_, export, worlds):
+for _command in (collect, inspect, convert, train, sweep, evaluate, plan, import_, export, worlds):
     cli.add_command(_command)
 
 

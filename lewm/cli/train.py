@@ -71,6 +71,7 @@ from lewm.errors import LewmError
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for TensorBoard curves.",
 )
+@click.option("--world", help="Where the episodes come from, if the data do not say.")
 def train(
     data: Path,
     out: Path,
@@ -89,6 +90,7 @@ def train(
     resume: bool,
     save_every: int,
     tensorboard: Path | None,
+    world: str | None,
 ) -> None:
     """Train a world model on episodes.
 
@@ -137,7 +139,7 @@ def train(
     teller = Teller(click.echo)
     with ExitStack() as stack:
         stack.enter_context(torchrun_ranks(device))
-        source, scope = open_training_data(stack, data)
+        source, scope = open_training_data(stack, data, world)
         model_config, plan_config = preset_for(preset, source, scope, data)
         curves = None
         if tensorboard is not None and rank() == 0:

@@ -12,19 +12,21 @@ if TYPE_CHECKING:
     from lewm.plan_config import PlanConfig
 
 
-def open_training_data(stack: ExitStack, data: Path) -> "tuple[Source, dict[str, Any]]":
+def open_training_data(
+    stack: ExitStack, data: Path, world: str | None
+) -> "tuple[Source, dict[str, Any]]":
     """Episodes, open until `stack` closes, and the scope of the world they come from.
 
+    Args:
+        world: its name, for data that do not say where they were collected.
+
     Raises:
-        LewmError: they cannot be read, do not say where they were collected, or have frames or
-            actions of another size than that world.
+        LewmError: they cannot be read, or neither they nor `world` say where they come from.
     """
-    from lewm.sources import open_source, require_fit
+    from lewm.sources import open_source
 
     source = stack.enter_context(open_source(data))
-    scope = _collected_in(source.provenance, data)
-    require_fit(source, data, size_px=scope["size_px"], action_width=_width_in(scope))
-    return source, scope
+    return source, _collected_in(source, data, world)
 
 
 def preset_for(
@@ -60,12 +62,24 @@ def _width_in(scope: dict[str, Any]) -> int | None:
         return None
 
 
-def _collected_in(provenance: dict[str, Any], data: Path) -> dict[str, Any]:
+def _collected_in(source: "Source", data: Path, world: str | None) -> dict[str, Any]:
     """The world's scope, out of what a data set says of its collection."""
-    try:
-        return {key: provenance[key] for key in ("world", "size_px", "factors")}
-    except KeyError:
+    scope = ("world", "size_px", "factors")
+    if world is None and set(scope) <= set(source.provenance):
+        return {key: source.provenance[key] for key in scope}
+    if world is None:
         raise LewmError(
             f"{data} does not say which world it was collected in",
-            next_step="collect it with `lewm collect`",
-        ) from None
+            next_step="name it with --world, or collect the data with `lewm collect`",
+        )
+    said = source.provenance.get("world", world)
+    if said != world:
+        raise LewmError(
+            f"{data} was collected in {said}, --world says {world}",
+            next_step="leave --world away",
+        )
+    from lewm.worlds import find_factory
+
+    find_factory(world)
+    factors = source.provenance.get("factors", {})
+    return {"world": world, "size_px": source.frame_size_px[0], "factors": factors}

@@ -179,8 +179,8 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(options.threads)
-    import tests.reference.torchvision_schemas  # noqa: I001
-    import stable_worldmodel.wm.lewm.lewm
+    import tests.reference.torchvision_schemas  # noqa: F401, I001
+    import stable_worldmodel.wm.lewm.lewm  # noqa: F401
     import transformers.models.vit.modeling_vit  # noqa: F401
 
     imported = resident_mib("VmRSS")
