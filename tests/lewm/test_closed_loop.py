@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,29 @@ def test_a_model_can_act():
     outcome = run(model_actor(awake_model(), PLAN), num=2)
     assert outcome.shape == (2,)
     assert outcome.dtype == bool
+
+
+def test_a_model_can_act_on_the_frames_and_blocks_of_the_way_here():
+    model = awake_model()
+    planner = replace(PLAN, history=model.history, execute_blocks=1)
+
+    def plans(config: PlanConfig) -> list[np.ndarray]:
+        made = []
+        act = model_actor(model, config)
+
+        def keep(moment):
+            made.append(act(moment))
+            return made[-1]
+
+        how = {"budget_env_steps": 15, "execute_env_steps": 5, "block_env_steps": 5}
+        run_cases(DotTask(), cases(2), keep, **how)
+        return made
+
+    long, short = plans(planner), plans(replace(planner, history=1))
+
+    assert model.history > 1
+    assert np.array_equal(long[0], short[0])  # both have one frame yet
+    assert not np.allclose(long[1], short[1])
 
 
 @pytest.mark.parametrize(("execute", "calls"), [(10, 2), (15, 2), (20, 1)])
