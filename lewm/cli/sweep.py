@@ -3,6 +3,7 @@
 import json
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ def _weights(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
 
 
 def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
-    kind = click.IntRange(0, MAX_SEED)
+    kind: Any = click.IntRange(0, MAX_SEED)
     return tuple(int(kind.convert(part, param, ctx)) for part in value.split(","))
 
 

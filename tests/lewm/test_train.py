@@ -1,23 +1,25 @@
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from lewm.alarms import collapse_alarms
+from lewm.alarms import AlarmWatch, collapse_alarms
 from lewm.build import new_model
 from lewm.config import tiny
 from lewm.data import MemorySource, Windows
 from lewm.errors import LewmError
 from lewm.schedule import learning_rate, sigreg_weight
+from lewm.tensorboard import TensorBoard
 from lewm.train import (
     TrainResult,
     recalibrate_batchnorm,
     train,
 )
 from lewm.train_config import TrainConfig
-from lewm.train_log import Progress
+from lewm.train_log import Progress, straightness
 from tests.lewm.dots import SIZE, record
 
 CONFIG = TrainConfig(
@@ -136,3 +138,88 @@ def test_a_loss_that_is_not_finite_stops_the_run():
 def test_too_few_windows_for_a_batch_are_refused():
     with pytest.raises(LewmError, match="12 windows, a batch has 16"):
         train(MODEL, CONFIG, MemorySource(record(episodes=2)))
+
+
+def test_without_a_regularizer_latents_collapse_and_the_alarm_says_so():
+    config = replace(CONFIG, num_updates=60, learning_rate=3e-3, log_every_updates=60)
+    losses = {
+        regularizer: train(
+            MODEL, replace(config, regularizer=regularizer), MemorySource(record())
+        ).record["losses"][-1]
+        for regularizer in ("none", "vicreg")
+    }
+
+    assert losses["none"]["latent_std"] < 0.1 < losses["vicreg"]["latent_std"]
+    assert "a latent dimension has variance below 0.05" in losses["none"]["alarms"]
+    assert losses["none"]["regularizer"] == 0.0
+
+
+def test_bf16_trains_float32_weights_to_about_the_same_losses():
+    full, half = (
+        train(MODEL, replace(CONFIG, precision=precision), MemorySource(record()))
+        for precision in ("float32", "bf16")
+    )
+
+    assert half.record["train"]["precision"] == "bf16"
+    assert "precision" not in full.record["train"]
+    assert {p.dtype for p in half.model.parameters()} == {torch.float32}
+    for ours, theirs in zip(half.record["losses"], full.record["losses"], strict=True):
+        assert ours["sigreg"] == pytest.approx(theirs["sigreg"], rel=0.2)
+    assert half.record["losses"] != full.record["losses"]
+
+
+@pytest.mark.parametrize("change", [{"regularizer": "hope"}, {"precision": "int8"}])
+def test_a_recipe_with_an_unknown_word_is_refused(change):
+    with pytest.raises(LewmError, match=next(iter(change))):
+        TrainConfig.from_json({**CONFIG.to_json(), **change})
+
+
+def test_an_alarm_is_told_when_it_starts_and_stops_and_in_the_end():
+    watch = AlarmWatch()
+
+    told = [watch.changes(update, alarms) for update, alarms in enumerate(["a", "ab", "b", "b"])]
+
+    assert told == [
+        ["ALARM from update 0: a"],
+        ["ALARM from update 1: b"],
+        ["alarm over at update 2: a"],
+        [],
+    ]
+    assert watch.summary() == [
+        "alarm: a, in 2 of 4 logged updates, no longer",
+        "alarm: b, in 3 of 4 logged updates, also in the last",
+    ]
+
+
+def test_straightness_is_one_on_a_line_and_minus_one_on_the_way_back():
+    line = torch.arange(4.0)[None, :, None] * torch.tensor([1.0, 2.0])
+    there_and_back = torch.tensor([0.0, 1.0, 0.0, 1.0])[None, :, None]
+    assert straightness(line).item() == pytest.approx(1.0)
+    assert straightness(there_and_back).item() == pytest.approx(-1.0)
+    assert straightness(line[:, :2]).item() == 0.0
+
+
+def test_curves_are_written_where_tensorboard_reads_them(tmp_path):
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
+    with TensorBoard(tmp_path) as curves:
+        train(MODEL, CONFIG, MemorySource(record()), progress=curves)
+
+    (file,) = tmp_path.iterdir()
+    content, found = file.read_bytes(), {}
+    while content:
+        length = int.from_bytes(content[:8], "little")
+        event = event_pb2.Event.FromString(content[12 : 12 + length])
+        found.update({(v.tag, event.step): v.simple_value for v in event.summary.value})
+        content = content[16 + length :]
+    assert {step for _, step in found} == {10, 20, 30, 40}
+    assert {tag for tag, _ in found} == {
+        *("loss/prediction", "loss/regularizer", "latent/sigreg", "latent/std"),
+        *("latent/straightness", "latent/alarms", "updates/learning_rate"),
+        *("updates/grad_norm", "updates/windows_per_second"),
+    }
+
+
+def test_curves_without_their_package_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(LewmError, match=r"needs tensorboardX(.|\n)*\[tensorboard\]"):
+        TensorBoard(tmp_path)
