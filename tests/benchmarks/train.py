@@ -22,9 +22,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import tests.reference.torchvision_schemas  # noqa: F401
+
+# isort: split
 import torch
+from stable_worldmodel.wm.lewm.lewm import LeWM
+from stable_worldmodel.wm.lewm.module import MLP, Embedder, Predictor
+from stable_worldmodel.wm.loss import SIGReg
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import ViTConfig, ViTModel
 
 from lewm import config as presets
 from lewm import kernels
@@ -38,11 +45,6 @@ Step = Callable[[], object]
 
 
 def reference_step(config: ModelConfig, pixels: Tensor, blocks: Tensor, precision: str) -> Step:
-    from stable_worldmodel.wm.lewm.lewm import LeWM
-    from stable_worldmodel.wm.lewm.module import MLP, Embedder, Predictor
-    from stable_worldmodel.wm.loss import SIGReg
-    from transformers import ViTConfig, ViTModel
-
     width = config.predictor_width
     encoder = ViTModel(
         ViTConfig(
@@ -179,10 +181,6 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(options.threads)
-    import tests.reference.torchvision_schemas  # noqa: F401, I001
-    import stable_worldmodel.wm.lewm.lewm  # noqa: F401
-    import transformers.models.vit.modeling_vit  # noqa: F401
-
     imported = resident_mib("VmRSS")
     config = model_config(options.preset)
     given = (config, *inputs(config, options), options.precision)

@@ -2,10 +2,12 @@
 
 import json
 
+import tests.reference.torchvision_schemas  # noqa: F401
+
+# isort: split
 import torch
 from stable_worldmodel.wm.loss import PLDMLoss, SIGReg
 
-import tests.reference.torchvision_schemas  # noqa: F401
 from lewm import regularizers
 from lewm.sigreg import sigreg
 
