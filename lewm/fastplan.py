@@ -59,6 +59,7 @@ class FastImagination:
                     self._windows[case],
                     blocks,
                     every_step=every_step,
+                    earlier=_modulations_here(),
                 )
 
         found = torch.cat(list(worker_threads(self._num_threads, os.getpid()).map(imagine, tiles)))
@@ -105,14 +106,18 @@ def imagine_rows(
     blocks: Tensor,
     *,
     every_step: bool,
+    earlier: list[Tensor] | None = None,
 ) -> Tensor:
     """Latents after z-scored blocks (S, T, K, A): the last ones, (S, D), or all, (S, T, D).
 
-    `known` and `windows` have one row for all candidates or one for each.
+    `known` and `windows` have one row for all candidates or one for each. `earlier` keeps memory
+    for the next call, see `PackedPredictor.modulations`.
     """
     num_samples, num_steps = blocks.shape[:2]
-    flat = blocks.flatten(start_dim=2).transpose(0, 1)  # (T, S, K * A)
-    modulations = predictor.modulations(flat.reshape(num_steps * num_samples, -1))
+    flat = blocks.flatten(start_dim=2).transpose(0, 1).flatten(end_dim=1)  # (T * S, K * A)
+    modulations = predictor.modulations(flat, earlier)
+    if earlier is not None:
+        earlier[:] = modulations
     tokens = list(known)
     now = len(tokens) - 1
     window: Window | None = None
@@ -133,6 +138,17 @@ def imagine_rows(
         z_hat.append(latent)
         tokens.append(predictor.take_in(latent))
     return torch.stack(z_hat, dim=1) if every_step else z_hat[-1]
+
+
+_kept = threading.local()
+
+
+def _modulations_here() -> list[Tensor]:
+    """This thread's last modulations: the one allocation large enough to go back to the system."""
+    if not hasattr(_kept, "modulations"):
+        _kept.modulations = []
+    kept: list[Tensor] = _kept.modulations
+    return kept
 
 
 @cache

@@ -95,10 +95,19 @@ class PackedPredictor:
         if not isinstance(predictor.input_proj, nn.Identity):
             self._take_in = make_linear(_weights(predictor.input_proj)[0], None, "none")
 
-    def modulations(self, blocks: Tensor) -> list[Tensor]:
-        """Of each layer, six vectors (R, 6 W) from action blocks (R, K * A), 1 added to scales."""
+    def modulations(self, blocks: Tensor, earlier: list[Tensor] | None = None) -> list[Tensor]:
+        """Of each layer, six vectors (R, 6 W) from action blocks (R, K * A), 1 added to scales.
+
+        `earlier` is what a call with as many rows gave. It is emptied layer by layer, so that the
+        allocator hands out the same memory again instead of returning it to the system.
+        """
         embedded = self._embed[1](self._embed[0](blocks))
-        return [block.modulate(embedded) for block in self._blocks]
+        found = []
+        for block in self._blocks:
+            found.append(block.modulate(embedded))
+            if earlier:
+                earlier.pop(0)
+        return found
 
     def take_in(self, z: Tensor) -> Tensor:
         """Latents (S, D) as tokens (S, W), without position."""

@@ -54,6 +54,7 @@ class Watch:
     def __init__(self) -> None:
         self.history: list[Any] = []
         self.times: list[float] = []
+        self.processor_times: list[float] = []
         self.elites: list[set[int]] = []
 
     def reset(self) -> None: ...
@@ -63,6 +64,7 @@ class Watch:
     def __call__(self, *, topk_inds: Tensor, **_: Any) -> None:
         self.elites.append(set(topk_inds[0].tolist()))
         self.times.append(time.perf_counter())
+        self.processor_times.append(time.process_time())
 
     def observe(self, _: int, __: Tensor, costs: Tensor) -> None:
         """The same for our search."""
@@ -172,10 +174,12 @@ def run(history: int, theirs: Any, ours: Any, options: argparse.Namespace) -> No
     *_, plan, watch = results["reference"][0]
     for name, rounds in results.items():
         iterations = [s for *_, w in rounds for s in w.seconds_per_iteration()]
+        processor = [s for *_, w in rounds for s in np.diff(w.processor_times).tolist()]
         print(f"  {name} ({makers[name].kernel_path if name in makers else 'its own'})")
         print(f"    plan {spread([r[0] for r in rounds], 's', 1)}", end=", ")
         print(f"processor {spread([r[1] for r in rounds], 's', 1)}", end=", ")
-        print(f"iteration {spread(iterations, 'ms', 1e3)}")
+        print(f"iteration {spread(iterations, 'ms', 1e3)}", end=", ")
+        print(f"processor {spread(processor, 'ms', 1e3)}")
         if name == "reference":
             continue
         ratios = [a[0] / b[0] for a, b in zip(results["reference"], rounds, strict=True)]
