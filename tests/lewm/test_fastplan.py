@@ -104,6 +104,17 @@ def test_tiles_and_threads_do_not_change_the_latents(monkeypatch):
     torch.testing.assert_close(one, three, atol=1e-6, rtol=1e-6)
 
 
+def test_memory_kept_for_the_next_call_does_not_reach_into_it():
+    z, past, candidates = moment(MIDDLE, num_cases=2, num_frames=2, num_samples=9, num_steps=4)
+    imagine = FastImagination(packed(trained_looking(MIDDLE)), z, past, num_threads=2)
+    first = imagine(candidates, every_step=True)
+    kept = first.clone()
+    other = imagine(candidates + 1, every_step=True)
+    assert torch.equal(first, kept)
+    assert not torch.equal(other, kept)
+    assert torch.equal(imagine(candidates, every_step=True), kept)
+
+
 def test_one_candidate_is_imagined_too():
     z, past, candidates = moment(MIDDLE, num_cases=2, num_frames=3, num_samples=1, num_steps=5)
     model = trained_looking(MIDDLE)
