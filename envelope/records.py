@@ -51,7 +51,7 @@ class Estimate(Record):
     """Upper end of the same."""
     episodes: int = Field(ge=2)
     """Independent episodes behind `value`; one episode has no interval."""
-    interval: Literal["clopper_pearson", "bootstrap", "newcombe", "jackknife"]
+    interval: Literal["clopper_pearson", "bootstrap", "newcombe", "jackknife", "betting"]
     """How `low` and `high` were computed."""
     seed: int
     """Seed that reproduces the interval; 0 where the method draws nothing."""
