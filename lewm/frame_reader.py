@@ -17,6 +17,7 @@ from lewm.hdf5_filters import filters_of
 from lewm.hdf5_layout import unreadable
 
 _GZIP = 1
+_ROOM_FOR_WORSE = 4096  # what gzip may add to a frame that cannot be packed
 _MAX_THREADS = 16
 _MIN_FRAMES_PER_THREAD = 8
 
@@ -71,12 +72,15 @@ class FrameReader:
         return frames
 
     def _unpack(self, rows: NDArray[np.int64], frames: NDArray[np.uint8]) -> None:
+        # A buffer of our own: without one h5py asks for memory of any size where a chunk was never
+        # written. (To look a chunk up first takes time in proportion to all chunks.)
+        buffer = np.empty(frames[0].nbytes + _ROOM_FOR_WORSE, dtype=np.uint8)
         for row, frame in zip(rows.tolist(), frames, strict=True):
-            where = (row, 0, 0, 0)
-            if self._column.id.get_chunk_info_by_coord(where).byte_offset is None:
-                frame[:] = self._column[row]  # never written; asking for the chunk would crash h5py
+            try:
+                mask, packed = self._column.id.read_direct_chunk((row, 0, 0, 0), out=buffer)
+            except (OSError, RuntimeError, ValueError):
+                frame[:] = self._column[row]  # never written: the fill value; damaged: an OSError
                 continue
-            mask, packed = self._column.id.read_direct_chunk(where)
             data = packed if mask else zlib.decompress(packed)
             frame[:] = np.frombuffer(data, dtype=np.uint8).reshape(self._shape)
 
