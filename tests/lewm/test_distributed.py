@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lewm.checkpoint import Checkpoint, load_checkpoint
+from lewm.data import Windows
 from lewm.distributed import mean_over_ranks, num_ranks, rank, share_of
 from lewm.errors import LewmError
+from lewm.file_source import FileSource
 from tests.lewm.ranks import REGULARIZERS, losses_and_gradients
 
 ROOT = Path(__file__).parents[2]
@@ -110,10 +113,11 @@ def test_torchrun_trains_on_two_processes_as_on_one(tmp_path):
     for ours, theirs in zip(two.training["losses"], one.training["losses"], strict=True):
         for quantity in ("prediction", "sigreg", "latent_std"):
             assert ours[quantity] == pytest.approx(theirs[quantity], rel=2e-3), ours["update"]
-    pixels = torch.randn(4, 1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with FileSource(tmp_path / "data.h5") as source:
+        pixels, _ = Windows(source, num_frames=4, block_size=5).gather(np.arange(8))
     with torch.no_grad():
-        latents = [found.model().encode(pixels) for found in (one, two)]
-    assert torch.allclose(*latents, rtol=1e-2, atol=1e-2)
+        ours, theirs = (found.model().encode(pixels) for found in (two, one))
+    assert (ours - theirs).abs().max() < 0.02 * theirs.std()
     assert not list(tmp_path.glob("*.state*"))
     assert json.dumps(two.training["train"]) == json.dumps(one.training["train"])
 
