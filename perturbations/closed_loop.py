@@ -45,12 +45,14 @@ class Loop:
     shifted_frames: ShiftedFrames = "current"
     watched: bool = True
     """Whether the monitors score the model's episodes."""
+    first_case: int = 0
+    """Number of the first of these cases; what is drawn for a case depends on its number."""
 
     def run(self, bench: "Bench") -> dict[str, list[Any]]:
         """Rows: case, stream, success, env_steps, and for the model arm one score per monitor."""
         trail = _act(bench, self, _eyes(bench, self))
         rows: dict[str, list[Any]] = {
-            "case": list(range(len(self.cases))),
+            "case": list(range(self.first_case, self.first_case + len(self.cases))),
             "stream": self.streams.tolist(),
             "success": trail.success.tolist(),
             "env_steps": trail.env_steps.tolist(),
@@ -159,11 +161,13 @@ Choose = Callable[[NDArray[np.int64], "States", int, int], "Actions"]
 
 def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
     """How this arm chooses its actions."""
-    case_seeds = bench.case_seeds(len(loop.cases))
+    case_seeds = _case_seeds(bench, loop)
 
     def seeds(kind: str, open_cases: NDArray[np.int64], begin: int) -> list[int]:
         return [
-            derive_seed(bench.seed, kind, int(loop.streams[case]), int(case), begin)
+            derive_seed(
+                bench.seed, kind, int(loop.streams[case]), loop.first_case + int(case), begin
+            )
             for case in open_cases
         ]
 
@@ -215,6 +219,10 @@ def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
     return choosers[loop.arm]
 
 
+def _case_seeds(bench: "Bench", loop: Loop) -> NDArray[np.int64]:
+    return bench.case_seeds(loop.first_case + len(loop.cases))[loop.first_case :]
+
+
 def _scores(bench: "Bench", loop: Loop, trail: _Trail) -> dict[str, list[float]]:
     """The largest score of every monitor up to the block in which a case was solved."""
     from perturbations import latents
@@ -222,7 +230,7 @@ def _scores(bench: "Bench", loop: Loop, trail: _Trail) -> dict[str, list[float]]
     block = bench.block_size
     whole_blocks = loop.budget_env_steps // block
     num_blocks = np.minimum(-(-trail.env_steps // block), whole_blocks)
-    case_seeds = bench.case_seeds(len(loop.cases))
+    case_seeds = _case_seeds(bench, loop)
     columns: dict[str, list[float]] = {}
     for length in np.unique(num_blocks):
         rows = np.flatnonzero(num_blocks == length)

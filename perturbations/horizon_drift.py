@@ -36,12 +36,7 @@ class HorizonDrift(Suite):
 
     def run(self, bench: "Bench") -> list[Cell]:
         """One open-loop cell, and one closed-loop cell per goal offset besides the nominal."""
-        condition: dict[str, Scalar] = {
-            "max_horizon": bench.model_steps_per_episode,
-            "block_size": bench.block_size,
-        }
-        key = bench.key(NAME, "model", condition, cases=bench.scoring.digest)
-        opened = bench.runner.run(key, partial(_drift_rows, bench))
+        opened = drift_cell(bench)
         planning.clean_cells(bench)  # the nominal offset
         return [opened, *(_offset_cell(bench, offset) for offset in sorted(bench.offset_cases))]
 
@@ -54,6 +49,16 @@ class HorizonDrift(Suite):
         offsets = [cell for cell in own if "goal_offset_env_steps" in cell.condition]
         found = [ratio for cell in drift for ratio in _ratios(cell, seed)]
         return found + _by_offset(planning.clean_model_cells(cells), offsets)
+
+
+def drift_cell(bench: "Bench") -> Cell:
+    """Errors of rollouts over the scoring episodes, by episode and horizon."""
+    condition: dict[str, Scalar] = {
+        "max_horizon": bench.model_steps_per_episode,
+        "block_size": bench.block_size,
+    }
+    key = bench.key(NAME, "model", condition, cases=bench.scoring.digest)
+    return bench.runner.run(key, partial(_drift_rows, bench))
 
 
 def _drift_rows(bench: "Bench") -> dict[str, list[Any]]:

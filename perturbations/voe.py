@@ -148,22 +148,21 @@ def _false_alarms(cell: Cell, monitor: CalibratedMonitor) -> Measurement:
 
 def _sensitivity(cell: Cell, monitor: CalibratedMonitor, seed: int) -> list[Measurement]:
     condition: dict[str, Scalar] = {**cell.condition, "monitor": monitor.name}
-    problem = rows.trouble([cell]) or _unfit(cell)
+    problem = trouble(cell)
     if problem:
         return [
             rows.measurement(NAME, quantity, condition, None, unit=unit, note=problem)
             for quantity, unit in (("detection", "1"), ("auroc", "1"), ("delay", "env_steps"))
         ]
-    kept = np.flatnonzero(rows.outcomes(cell, "kept") & rows.outcomes(cell, "oracle"))
-    scores = _scores_after(cell, monitor.name)[kept]
+    kept = counted(cell)
+    scores, lawful = _scores(cell, monitor.name)
     alarm = scores > monitor.threshold  # gaps compare as no alarm
-    lawful = np.array([cell.rows[f"{monitor.name}_lawful"][row] for row in kept], dtype=np.float64)
     without_event = lawful > monitor.threshold
-    detected = np.asarray(alarm.any(axis=1)) & ~without_event
-    rate, _ = rows.share(detected)
+    found = detected(cell, monitor.name, monitor.threshold)
+    rate, _ = rows.share(found)
     auroc = bootstrap.auroc(np.nanmax(scores, axis=1), lawful, seed=seed)
     block = float(rows.numbers(cell, "block_size")[0])
-    delays = (alarm[detected].argmax(axis=1) + 1) * block
+    delays = (alarm[found].argmax(axis=1) + 1) * block
     delay = bootstrap.median(delays, seed=seed) if len(delays) >= _MIN_CLIPS else None
     left_out = len(cell.rows["kept"]) - len(kept)
     parts = [f"{left_out} of {len(cell.rows['kept'])} clips left out"] if left_out else []
@@ -178,8 +177,30 @@ def _sensitivity(cell: Cell, monitor: CalibratedMonitor, seed: int) -> list[Meas
     ]
 
 
-def _unfit(cell: Cell) -> str:
+def trouble(cell: Cell) -> str:
     """Why these clips can say nothing about a monitor; empty when they can."""
+    return rows.trouble([cell]) or _unfit(cell)
+
+
+def counted(cell: Cell) -> NDArray[np.int64]:
+    """Episodes whose clips count, (N,): unlawful by enough, and known to be by the true state."""
+    return np.flatnonzero(rows.outcomes(cell, "kept") & rows.outcomes(cell, "oracle"))
+
+
+def detected(cell: Cell, monitor: str, threshold: float) -> NDArray[np.bool_]:
+    """Whether the event raised an alarm in each clip that counts and its twin none, (N,)."""
+    scores, lawful = _scores(cell, monitor)
+    return np.asarray((scores > threshold).any(axis=1) & ~(lawful > threshold))
+
+
+def _scores(cell: Cell, monitor: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the clips that count: scores after the event, (N, frames), and the lawful twin's, (N,)."""
+    kept = counted(cell)
+    lawful = [cell.rows[f"{monitor}_lawful"][row] for row in kept]
+    return _scores_after(cell, monitor)[kept], np.array(lawful, dtype=np.float64)
+
+
+def _unfit(cell: Cell) -> str:
     kept, oracle = rows.outcomes(cell, "kept"), rows.outcomes(cell, "oracle")
     if kept.sum() < _MIN_CLIPS:
         return f"{int(kept.sum())} of {len(kept)} clips are unlawful by enough, {_MIN_CLIPS} needed"
