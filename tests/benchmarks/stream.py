@@ -8,7 +8,7 @@ memory that it ever held, and beside it what it held once torch and h5py were im
 """
 
 import argparse
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -84,12 +84,19 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
+def most_resident() -> int:
+    """Bytes that this process held at most; `getrusage` would count those of its parent too."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
 def read(path: Path, num_batches: int, batch_size: int) -> None:
     """Read as training does, and say what it took."""
     from lewm.data import Windows
     from lewm.sources import open_source
 
-    imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    imported = most_resident()
     with open_source(path) as source:
         started = time.perf_counter()
         windows = Windows(source, num_frames=4, block_size=5)
@@ -98,11 +105,12 @@ def read(path: Path, num_batches: int, batch_size: int) -> None:
         for _ in range(num_batches):
             windows.gather(order.integers(len(windows), size=batch_size))
         ended = time.perf_counter()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     frames = num_batches * batch_size * 4
     print(f"{len(windows):,} windows; index and statistics {ready - started:.1f} s")
     print(f"{num_batches} batches of {batch_size}: {frames / (ended - ready):,.0f} frames/s")
-    print(f"resident at most {most / 2**20:,.0f} MiB, after imports {imported / 2**20:,.0f} MiB")
+    print(
+        f"resident at most {most_resident() / 2**20:,.0f} MiB, after imports {imported / 2**20:,.0f} MiB"
+    )
 
 
 def main() -> None:
