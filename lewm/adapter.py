@@ -5,7 +5,7 @@ Shapes in this module:
     K  env steps per action block             A  action width
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from lewm.build import WorldModelModule, new_model
 from lewm.checkpoint import Checkpoint, load_checkpoint
 from lewm.config import ModelConfig
 from lewm.data import ActionStats, pixels_from_frames
+from lewm.dropout import dropout_on
 from lewm.errors import LewmError
 from lewm.imagination import Imagination, ImaginationFactory, PlainImagination
 from lewm.model_folder import model_name
@@ -127,6 +128,17 @@ class AuditableModel:
                 window = slice(last + 1 - self.history, last + 1)
                 z_hat.append(self._model.predict(z[:, window], scaled[:, window])[:, -1:])
         return torch.cat(z_hat, dim=1)
+
+    @property
+    def predict_with_dropout(self) -> Callable[[Tensor, Tensor, int], Tensor] | None:
+        """`predict` with the predictor's dropout left on, drawn from a seed; None without any."""
+        return self._predict_with_dropout if self.config.dropout > 0 else None
+
+    def _predict_with_dropout(self, z: Tensor, blocks: Tensor, seed: int) -> Tensor:
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), dropout_on(self._model):
+            torch.manual_seed(seed)
+            return self.predict(z, blocks)
 
     def rollout(self, z: Tensor, blocks: Tensor) -> Tensor:
         """Imagined latents (N, T, D), each prediction feeding the next.

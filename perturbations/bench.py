@@ -2,6 +2,7 @@
 
 Shapes in this module:
     E  episodes     B  model steps     D  latent width     N  cases
+    P  numbers in a thumbnail
 """
 
 from collections.abc import Mapping
@@ -17,13 +18,14 @@ from envelope.records import Criteria, Scalar
 from perturbations.cells import CellKey, Runner
 from perturbations.driven import drive
 from perturbations.episodes import Cases, Episodes
-from perturbations.monitors import all_scores
+from perturbations.monitors import Monitor, all_scores, monitors_of
 from perturbations.profiles import Profile
 from perturbations.seeding import derive_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from perturbations.latents import Eye
     from perturbations.protocols import Planner, World, WorldModel
 
 _NEEDED_DIGESTS = ("model", "world", "planner", "evaluator")
@@ -49,6 +51,9 @@ class Bench:
     identity: Mapping[str, str]
     """Digests of `model`, `world`, `planner` and `evaluator`; any further entry counts for every
     cell."""
+    fitting: Episodes | None = None
+    """Episodes held apart, to fit on what has to be fitted. Without them the world draws states,
+    so a world that cannot needs them."""
     budget_env_steps: int = 50
     offset_cases: Mapping[int, Cases] = field(default_factory=dict)
     """Cases at other goal offsets, by offset in env steps."""
@@ -98,12 +103,29 @@ class Bench:
         return drive(self, self.scoring, "scoring")
 
     @cached_property
+    def eye(self) -> "Eye":
+        """The model's encoder, thumbnails beside latents."""
+        from perturbations.latents import Eye
+
+        return Eye(self.model)
+
+    @cached_property
+    def monitors(self) -> list[Monitor]:
+        """The monitors that this model can have, fitted, and the floor."""
+        return monitors_of(self)
+
+    @property
     def scoring_latents(self) -> "Tensor":
         """Latents of the scoring episodes as the clean world shows them, (E, B+1, D)."""
+        return self.eye.split(self.scoring_seen).z
+
+    @cached_property
+    def scoring_seen(self) -> "Tensor":
+        """The same with thumbnails, (E, B+1, D+P)."""
         from perturbations import latents
 
         return latents.encode(
-            self.model,
+            self.eye,
             latents.clean(self.world),
             self.lawful_scoring.block_states(self.block_size),
             self.episode_seeds(len(self.scoring)),
@@ -112,9 +134,7 @@ class Bench:
     @cached_property
     def scoring_scores(self) -> dict[str, NDArray[np.float64]]:
         """Scores (E, B) of every monitor on the scoring episodes in the clean world."""
-        return all_scores(
-            self.model, self.scoring_latents, self.lawful_scoring.blocks(self.block_size)
-        )
+        return all_scores(self, self.scoring_seen, self.lawful_scoring.blocks(self.block_size))
 
     @cached_property
     def streams_of_cases(self) -> NDArray[np.int64]:
@@ -141,6 +161,9 @@ class Bench:
     ) -> CellKey:
         """Address of a cell; `rests_on` names the digests that its rows depend on."""
         left_out = set(_NEEDED_DIGESTS) - {*rests_on, "evaluator"}
+        identity = {k: v for k, v in self.identity.items() if k not in left_out}
+        if self.fitting is not None:
+            identity["fitting"] = self.fitting.digest
         return CellKey(
             suite=suite,
             arm=arm,
@@ -148,7 +171,7 @@ class Bench:
             cases=cases,
             seed=self.seed,
             streams=streams,
-            identity={k: v for k, v in self.identity.items() if k not in left_out},
+            identity=identity,
         )
 
     def _check_cases(self, cases: Cases) -> None:
@@ -183,6 +206,8 @@ class Bench:
                 "not be judged on what it was set with",
                 next_step="record the two sets from different seeds",
             )
+        if self.fitting is not None:
+            self._check_fitting(self.fitting)
         lengths = (self.calibration.num_env_steps, self.scoring.num_env_steps)
         if lengths[0] != lengths[1]:
             raise EnvelopeError(
@@ -201,4 +226,14 @@ class Bench:
                 f"a closed-loop episode has up to {self.budget_env_steps} env steps, a calibration "
                 f"episode {lengths[0]}: the longer one would alarm more often than stated",
                 next_step=f"calibrate on episodes of at least {self.budget_env_steps} env steps",
+            )
+
+    def _check_fitting(self, fitting: Episodes) -> None:
+        used = {*self.calibration.digest_each(), *self.scoring.digest_each()}
+        shared = used & set(fitting.digest_each())
+        if shared or len(fitting) == 0 or fitting.num_env_steps < self.block_size:
+            raise EnvelopeError(
+                f"{len(fitting)} episodes of {fitting.num_env_steps} env steps to fit on, "
+                f"{len(shared)} of which are also in calibration or scoring",
+                next_step=f"hold episodes of at least {self.block_size} env steps apart",
             )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from perturbations.bench import Bench
     from perturbations.episodes import Cases
     from perturbations.latents import Draw
+    from perturbations.mixture import Look
     from perturbations.protocols import Actions, Frames, States
 
 Arm = Literal["model", "random", "untrained_twin", "true_dynamics"]
@@ -47,12 +48,23 @@ class Loop:
     """Whether the monitors score the model's episodes."""
     first_case: int = 0
     """Number of the first of these cases; what is drawn for a case depends on its number."""
+    numbers: NDArray[np.int64] | None = None
+    """Number of every case, (N,), where they do not follow on one another."""
+    look: "Look | None" = None
+    """What the current frame is seen under, instead of one shift for all."""
+
+    @property
+    def case_numbers(self) -> NDArray[np.int64]:
+        """Number of every case, (N,)."""
+        if self.numbers is not None:
+            return self.numbers
+        return np.arange(self.first_case, self.first_case + len(self.cases))
 
     def run(self, bench: "Bench") -> dict[str, list[Any]]:
         """Rows: case, stream, success, env_steps, and for the model arm one score per monitor."""
         trail = _act(bench, self, _eyes(bench, self))
         rows: dict[str, list[Any]] = {
-            "case": list(range(self.first_case, self.first_case + len(self.cases))),
+            "case": self.case_numbers.tolist(),
             "stream": self.streams.tolist(),
             "success": trail.success.tolist(),
             "env_steps": trail.env_steps.tolist(),
@@ -87,6 +99,8 @@ def _eyes(bench: "Bench", loop: Loop) -> _Eyes:
     def plain(states: "States", seeds: FrameSeeds) -> "Frames":
         return bench.world.render(states)
 
+    if loop.look is not None:
+        return _Eyes(loop.look.drawn(bench.world), plain)
     if loop.shift is None:
         return _Eyes(plain, plain)
     shift, nuisance = loop.shift, find(loop.shift.nuisance)
@@ -163,11 +177,11 @@ def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
     """How this arm chooses its actions."""
     case_seeds = _case_seeds(bench, loop)
 
+    numbers = loop.case_numbers
+
     def seeds(kind: str, open_cases: NDArray[np.int64], begin: int) -> list[int]:
         return [
-            derive_seed(
-                bench.seed, kind, int(loop.streams[case]), loop.first_case + int(case), begin
-            )
+            derive_seed(bench.seed, kind, int(loop.streams[case]), int(numbers[case]), begin)
             for case in open_cases
         ]
 
@@ -220,7 +234,10 @@ def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
 
 
 def _case_seeds(bench: "Bench", loop: Loop) -> NDArray[np.int64]:
-    return bench.case_seeds(loop.first_case + len(loop.cases))[loop.first_case :]
+    if loop.look is not None:
+        return loop.look.seeds
+    numbers = loop.case_numbers
+    return bench.case_seeds(int(numbers.max()) + 1)[numbers]
 
 
 def _scores(bench: "Bench", loop: Loop, trail: _Trail) -> dict[str, list[float]]:
@@ -235,9 +252,9 @@ def _scores(bench: "Bench", loop: Loop, trail: _Trail) -> dict[str, list[float]]
     for length in np.unique(num_blocks):
         rows = np.flatnonzero(num_blocks == length)
         seen = trail.states[rows, : length * block + 1 : block]
-        z = latents.encode(bench.model, _eyes(bench, loop).now, seen, case_seeds[rows])
+        views = latents.encode(bench.eye, _eyes(bench, loop).now, seen, case_seeds[rows])
         taken = trail.actions[rows, : length * block].reshape(len(rows), int(length), block, -1)
-        for name, scores in all_scores(bench.model, z, taken).items():
+        for name, scores in all_scores(bench, views, taken).items():
             column = columns.setdefault(name, [0.0] * len(loop.cases))
             for row, score in zip(rows, scores.max(axis=1), strict=True):
                 column[row] = float(score)

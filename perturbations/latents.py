@@ -3,10 +3,11 @@
 Shapes in this module:
     E  episodes     B  model steps (action blocks)     D  latent width
     K  env steps per block     A  action width     S  state width     N  frames
+    P  numbers in a thumbnail
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +22,46 @@ if TYPE_CHECKING:
 Draw = Callable[["States", FrameSeeds], "Frames"]
 """Draws states (N, S) as the camera shows them."""
 _FRAMES_AT_ONCE = 512
+_THUMBNAIL_PX = 8
+_NUM_PASSES = 8
+"""Predictions with dropout that are compared."""
+
+
+class Encoder(Protocol):
+    """Frames in, one row of numbers each out."""
+
+    def encode(self, frames: "Frames") -> Tensor:
+        """(N, H, W, 3) to (N, any)."""
+        ...
+
+
+class Seen(NamedTuple):
+    """What is kept of frames, with the same leading dimensions."""
+
+    z: Tensor
+    """Latents, (..., D)."""
+    thumbnails: Tensor
+    """Mean colours of at most 8 x 8 fields, in [0, 1], (..., P)."""
+
+
+class Eye:
+    """A model's encoder that keeps a thumbnail of every frame behind its latent."""
+
+    def __init__(self, model: "WorldModel") -> None:
+        self._model = model
+
+    def encode(self, frames: "Frames") -> Tensor:
+        """Latents and thumbnails of frames (N, H, W, 3), (N, D+P)."""
+        z = self._model.encode(frames)
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(z.device).movedim(-1, 1)
+        fields = tuple(min(_THUMBNAIL_PX, side) for side in frames.shape[1:3])
+        small = torch.nn.functional.adaptive_avg_pool2d(pixels.float() / 255, fields)
+        return torch.cat([z, small.flatten(start_dim=1).to(z.dtype)], dim=1)
+
+    def split(self, seen: Tensor) -> Seen:
+        """Latents and thumbnails apart again, from (..., D+P)."""
+        width = self._model.latent_width
+        return Seen(seen[..., :width], seen[..., width:])
 
 
 def clean(world: "World") -> Draw:
@@ -29,7 +70,7 @@ def clean(world: "World") -> Draw:
 
 
 def encode(
-    model: "WorldModel",
+    model: Encoder,
     draw: Draw,
     states: NDArray[np.float64],
     case_seeds: NDArray[np.int64],
@@ -37,13 +78,13 @@ def encode(
     """Latents of what is seen at every time of every episode.
 
     Args:
-        model: encodes.
+        model: encodes; an `Eye` keeps thumbnails as well.
         draw: how a state is seen.
         states: (E, B+1, S).
         case_seeds: one per episode, (E,).
 
     Returns:
-        (E, B+1, D).
+        (E, B+1, D), or (E, B+1, D+P) from an `Eye`.
     """
     num, length = states.shape[:2]
     flat = states.reshape(num * length, -1)
@@ -74,13 +115,13 @@ def check_steady(model: "WorldModel", frames: "Frames") -> None:
         )
 
 
-def encode_frames(model: "WorldModel", frames: "Frames") -> Tensor:
+def encode_frames(model: Encoder, frames: "Frames") -> Tensor:
     """Latents (N, D) of frames (N, H, W, 3)."""
     with torch.no_grad():
         return model.encode(frames).clone()  # leaves inference mode, so that it can be assembled
 
 
-def encode_parts(model: "WorldModel", parts: Iterable["Frames"]) -> Iterator[Tensor]:
+def encode_parts(model: Encoder, parts: Iterable["Frames"]) -> Iterator[Tensor]:
     """Latents of each part, with few large calls of the model instead of many small ones."""
     waiting: list[Frames] = []
     for part in parts:
@@ -91,7 +132,7 @@ def encode_parts(model: "WorldModel", parts: Iterable["Frames"]) -> Iterator[Ten
     yield from _encode_waiting(model, waiting)
 
 
-def _encode_waiting(model: "WorldModel", parts: list["Frames"]) -> Iterator[Tensor]:
+def _encode_waiting(model: Encoder, parts: list["Frames"]) -> Iterator[Tensor]:
     if parts:
         z = encode_frames(model, np.concatenate(parts))
         yield from torch.split(z, [len(part) for part in parts])
@@ -123,6 +164,24 @@ def surprise(model: "WorldModel", z: Tensor, blocks: NDArray[np.float64]) -> NDA
     return squared_error(z_hat, z[:, 1:])
 
 
+def dropout_spread(
+    model: "WorldModel", z: Tensor, blocks: NDArray[np.float64], seed: int
+) -> NDArray[np.float64]:
+    """Variance of one-step predictions over passes with dropout, summed over the latent.
+
+    Arguments and shapes as in `surprise`; entry t is about the prediction of the latent at t + 1.
+    """
+    taken = tensor(blocks, z)
+    with torch.no_grad():
+        passes = torch.stack(
+            [
+                model.predict_with_dropout(z[:, :-1], taken, seed + number)  # type: ignore[attr-defined]
+                for number in range(_NUM_PASSES)
+            ]
+        )
+    return np.asarray(array(passes).var(axis=0).sum(axis=-1))
+
+
 def rollout(model: "WorldModel", z: Tensor, blocks: NDArray[np.float64]) -> Tensor:
     """Imagined latents (E, B, D) from z (E, D) under blocks (E, B, K, A)."""
     with torch.no_grad():
@@ -132,3 +191,8 @@ def rollout(model: "WorldModel", z: Tensor, blocks: NDArray[np.float64]) -> Tens
 def tensor(values: NDArray[np.float64], like: Tensor) -> Tensor:
     """An array on the device and in the precision of a latent."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(like)
+
+
+def array(values: Tensor) -> NDArray[np.float64]:
+    """A tensor as an array in double precision."""
+    return np.asarray(values.detach().double().cpu().numpy())

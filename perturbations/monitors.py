@@ -1,21 +1,26 @@
 """Monitors: a score for every model step, and a threshold with a guarantee per episode.
 
 Shapes in this module:
-    E  episodes     B  model steps     D  latent width
+    E  episodes     B  model steps     D  latent width     P  numbers in a thumbnail
     K  env steps per block             A  action width
 
-An episode alarms when its largest score exceeds the threshold. A new monitor is one more entry in
-`MONITORS`; the suites record a column of scores for each, and never an alarm, so that a threshold
-can change without a model.
+An episode alarms when its largest score exceeds the threshold. The suites record a column of
+scores for each monitor, and never an alarm, so that a threshold can change without a model.
+
+Each monitor keeps its own stated rate of false alarms; several together alarm more often, which
+is measured (docs/decisions/0006). The pixel floor needs no model: it is what a monitor has to beat
+to be worth its name, and nobody relies on it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from envelope.records import CalibratedMonitor, Calibration, Cell
+from perturbations.ensemble import Ensemble
 from perturbations.rows import numbers
 from perturbations.stats import conformal_threshold
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from perturbations.bench import Bench
+    from perturbations.latents import Seen
     from perturbations.protocols import WorldModel
 
 SUITE = "monitors"
@@ -32,44 +38,145 @@ SUITE = "monitors"
 class Monitor(Protocol):
     """A score per model step."""
 
-    name: str
-    statistic: str
+    name: ClassVar[str]
+    statistic: ClassVar[str]
     """What is compared with the threshold, in words."""
 
-    def scores(
-        self, model: "WorldModel", z: "Tensor", blocks: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Scores (E, B) of latents z (E, B+1, D) under blocks (E, B, K, A).
+    def scores(self, seen: "Seen", blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores (E, B) of what was seen at B+1 times, under blocks (E, B, K, A).
 
         Entry t may rest on what was seen up to t + 1.
         """
         ...
 
 
+@dataclass(frozen=True)
 class Surprise:
-    """Squared latent error of the one-step prediction from what was really seen."""
+    """Squared latent error of the one-step prediction from what was really seen.
 
-    name = "surprise"
-    statistic = "largest squared latent error of a one-step prediction in the episode"
+    The prediction has the history that the model was trained with.
+    """
 
-    def scores(
-        self, model: "WorldModel", z: "Tensor", blocks: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Scores as in `Monitor`; the prediction has the history the model was trained with."""
+    name: ClassVar[str] = "surprise"
+    statistic: ClassVar[str] = (
+        "largest squared latent error of a one-step prediction in the episode"
+    )
+    model: "WorldModel"
+
+    def scores(self, seen: "Seen", blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As in `Monitor`."""
         from perturbations import latents
 
-        return latents.surprise(model, z, blocks)
+        return latents.surprise(self.model, seen.z, blocks)
 
 
-MONITORS: Mapping[str, Monitor] = {monitor.name: monitor for monitor in (Surprise(),)}
-"""Every monitor by name."""
+@dataclass(frozen=True)
+class Shell:
+    """Distance of the latent norm from the root of the latent width.
+
+    A regulariser that asks for isotropic Gaussian latents leaves them on a shell of that radius.
+    Source of the score: GhostOfRazgriz1/lewm-uncertainty, whose code has no licence; written anew.
+    """
+
+    name: ClassVar[str] = "shell"
+    statistic: ClassVar[str] = (
+        "largest distance of the latent norm from the root of the latent width"
+    )
+
+    def scores(self, seen: "Seen", blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As in `Monitor`; entry t is about the latent at t + 1 alone."""
+        from perturbations import latents
+
+        z = latents.array(seen.z[:, 1:])
+        return np.asarray(np.abs(np.linalg.norm(z, axis=-1) - np.sqrt(z.shape[-1])))
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How far the heads of a small ensemble are apart on the latent."""
+
+    name: ClassVar[str] = "disagreement"
+    statistic: ClassVar[str] = "largest spread of eight one-step heads on a latent of the episode"
+    ensemble: Ensemble
+
+    def scores(self, seen: "Seen", blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As in `Monitor`; entry t is about the latent at t + 1 alone."""
+        from perturbations import latents
+
+        return self.ensemble.spread(latents.array(seen.z[:, 1:]))
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """How far one-step predictions are apart when the model's own dropout is left on.
+
+    Entry t is about the prediction of t + 1, made before it was seen: what is wrong with a frame
+    shows one model step later.
+    """
+
+    name: ClassVar[str] = "dropout"
+    statistic: ClassVar[str] = (
+        "largest spread of eight one-step predictions with dropout in the episode"
+    )
+    model: "WorldModel"
+    seed: int
+
+    def scores(self, seen: "Seen", blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As in `Monitor`."""
+        from perturbations import latents
+
+        return latents.dropout_spread(self.model, seen.z, blocks, self.seed)
+
+
+@dataclass(frozen=True)
+class PixelFloor:
+    """Mean squared change of the thumbnail from one frame to the next; no model at all."""
+
+    name: ClassVar[str] = "pixel_floor"
+    statistic: ClassVar[str] = "largest mean squared change of a small picture from frame to frame"
+
+    def scores(self, seen: "Seen", blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As in `Monitor`."""
+        from perturbations import latents
+
+        change = np.diff(latents.array(seen.thumbnails), axis=1)
+        return np.asarray(np.square(change).mean(axis=-1))
+
+
+MONITORS: Mapping[str, type[Monitor]] = {
+    monitor.name: monitor for monitor in (Surprise, Shell, Disagreement, Dropout)
+}
+"""Every monitor that a deployment may rely on, by name."""
+FLOOR: type[Monitor] = PixelFloor
+
+
+def monitors_of(bench: "Bench") -> list[Monitor]:
+    """The monitors that this model can have, and the floor.
+
+    Raises:
+        ValueError: the latents that the ensemble is to be fitted on are not finite numbers.
+    """
+    from perturbations.fitting import fitted
+    from perturbations.seeding import derive_seed
+
+    found: list[Monitor] = [Surprise(bench.model), Shell(), Disagreement(fitted(bench))]
+    if getattr(bench.model, "predict_with_dropout", None) is not None:
+        found.append(Dropout(bench.model, derive_seed(bench.seed, "dropout")))
+    return [*found, PixelFloor()]
 
 
 def all_scores(
-    model: "WorldModel", z: "Tensor", blocks: NDArray[np.float64]
+    bench: "Bench", seen: "Tensor", blocks: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Scores (E, B) of every monitor."""
-    return {name: monitor.scores(model, z, blocks) for name, monitor in MONITORS.items()}
+    """Scores (E, B) of every monitor and of the floor.
+
+    Args:
+        bench: has the monitors.
+        seen: what the bench's eye made of the frames, (E, B+1, D+P).
+        blocks: actions as executed, (E, B, K, A).
+    """
+    parts = bench.eye.split(seen)
+    return {monitor.name: monitor.scores(parts, blocks) for monitor in bench.monitors}
 
 
 def episode_columns(scores: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float]]:
@@ -85,13 +192,13 @@ def calibration_cell(bench: "Bench") -> Cell:
 
         episodes = bench.lawful_calibration
         latents.check_steady(bench.model, bench.world.render(episodes.states[:4, 0]))
-        z = latents.encode(
-            bench.model,
+        seen = latents.encode(
+            bench.eye,
             latents.clean(bench.world),
             episodes.block_states(bench.block_size),
             np.arange(len(episodes)),
         )
-        scores = all_scores(bench.model, z, episodes.blocks(bench.block_size))
+        scores = all_scores(bench, seen, episodes.blocks(bench.block_size))
         return {"episode": list(range(len(episodes))), **episode_columns(scores)}
 
     key = bench.key(
@@ -110,25 +217,40 @@ def calibrate(cell: Cell, false_alarms: float) -> list[CalibratedMonitor]:
         EnvelopeError: the cell has too few episodes for the rate; the message has the number.
         ValueError: the cell crashed, or is none of calibration.
     """
+    return [
+        _calibrated(cell, monitor, false_alarms)
+        for monitor in MONITORS.values()
+        if monitor.name in cell.rows
+    ]
+
+
+def calibrated_floor(cells: Sequence[Cell], false_alarms: float) -> CalibratedMonitor | None:
+    """The floor with a threshold for the same rate; None where its scores are not among the rows.
+
+    Raises:
+        EnvelopeError: as `calibrate`.
+    """
+    for cell in cells:
+        if cell.suite == SUITE and cell.status == "done" and FLOOR.name in cell.rows:
+            return _calibrated(cell, FLOOR, false_alarms)
+    return None
+
+
+def _calibrated(cell: Cell, monitor: type[Monitor], false_alarms: float) -> CalibratedMonitor:
     if cell.status != "done" or cell.condition.get("episodes") != "calibration":
         raise ValueError(f"not a finished calibration cell: {cell.condition}, {cell.error}")
-    num_episodes = len(cell.rows["episode"])
-    return [
-        CalibratedMonitor(
-            name=name,
-            statistic=monitor.statistic,
-            threshold=conformal_threshold(numbers(cell, name), false_alarms),
-            false_alarms_per_episode=false_alarms,
-            calibration=Calibration(
-                method="split_conformal",
-                episodes=num_episodes,
-                episodes_digest=cell.cases,
-                model_steps_per_episode=int(cell.condition["model_steps"]),
-            ),
-        )
-        for name, monitor in MONITORS.items()
-        if name in cell.rows
-    ]
+    return CalibratedMonitor(
+        name=monitor.name,
+        statistic=monitor.statistic,
+        threshold=conformal_threshold(numbers(cell, monitor.name), false_alarms),
+        false_alarms_per_episode=false_alarms,
+        calibration=Calibration(
+            method="split_conformal",
+            episodes=len(cell.rows["episode"]),
+            episodes_digest=cell.cases,
+            model_steps_per_episode=int(cell.condition["model_steps"]),
+        ),
+    )
 
 
 def alarms(

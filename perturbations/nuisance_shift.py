@@ -8,6 +8,7 @@ import numpy as np
 
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
 from perturbations import bootstrap, planning, rows, stats
+from perturbations.joint import LOOP
 from perturbations.monitors import alarms, all_scores, episode_columns
 from perturbations.suite import Suite
 
@@ -30,11 +31,13 @@ class NuisanceShift(Suite):
     `closed_loop_alarm_rate`, with the nuisance on the current frame, the goal frame or both. In
     open loop at every strength, `alarm_rate` over lawful episodes seen under the nuisance, and
     `displacement`, how far a latent moves when the nuisance is put on, in units of how far it
-    moves in one lawful action block.
+    moves in one lawful action block. Where several classes leave success alone, `joint_success`,
+    `joint_success_drop` and `joint_closed_loop_alarm_rate` with all of them drawn together inside
+    their ranges, and at the ends of these.
 
-    Blind to: two nuisances at once, nuisances that come and go within an episode, classes that
-    are not listed, and success wherever the profile ran no closed loop. A shift on both frames
-    can cancel in the cost, so it shows less than a shift on one.
+    Blind to: nuisances that come and go within an episode, classes that are not listed, several
+    at once on the goal frame, and success wherever the profile ran no closed loop. A shift on
+    both frames can cancel in the cost, so it shows less than a shift on one.
     """
 
     name = NAME
@@ -61,7 +64,8 @@ class NuisanceShift(Suite):
             lambda shift: displacement_seen(opened[shift]),
             drop,
         )
-        return [*opened.values(), *closed.values()]
+        apart = [*opened.values(), *closed.values()]
+        return [*apart, *_joint_cells(bench, clean, apart)]
 
     def summarise(
         self, cells: Sequence[Cell], monitors: Sequence[CalibratedMonitor], *, seed: int
@@ -71,12 +75,27 @@ class NuisanceShift(Suite):
         found = []
         for cell in rows.select(cells, NAME, loop="open"):
             found += _open_summary(cell, monitors, seed)
-        closed = rows.select(cells, NAME, loop="closed")
+        closed = rows.select(cells, NAME, loop="closed") + rows.select(cells, NAME, loop=LOOP)
         drops = [_drop(clean, cell) for cell in closed]
         adjusted = stats.holm([p for _, p, _ in drops])
         for cell, (estimate, _, note), p_holm in zip(closed, drops, adjusted, strict=True):
             found += _closed_summary(cell, monitors, estimate, note, p_holm)
         return found
+
+
+def _joint_cells(bench: "Bench", clean: Sequence[Cell], apart: Sequence[Cell]) -> list[Cell]:
+    """All admitted classes at once, where there are several."""
+    from perturbations import admitted, joint
+
+    box = admitted.box([*clean, *apart], bench.criteria)
+    found: list[Cell] = []
+
+    def drop(amounts: joint.Amounts) -> float:
+        found.append(joint.joint_cell(bench, box, amounts, NAME))
+        return drop_seen(clean, found[-1])
+
+    joint.choose(box, bench.criteria, drop)
+    return found
 
 
 def drop_seen(clean: Sequence[Cell], cell: Cell) -> float:
@@ -111,10 +130,11 @@ def _open_rows(bench: "Bench", shift: "Shift", num: int) -> dict[str, list[Any]]
 
     episodes = bench.lawful_scoring.first(num)
     z_clean = bench.scoring_latents[:num]
-    z = latents.encode(
-        bench.model, draw, episodes.block_states(bench.block_size), bench.episode_seeds(num)
+    seen = latents.encode(
+        bench.eye, draw, episodes.block_states(bench.block_size), bench.episode_seeds(num)
     )
-    scores = all_scores(bench.model, z, episodes.blocks(bench.block_size))
+    z = bench.eye.split(seen).z
+    scores = all_scores(bench, seen, episodes.blocks(bench.block_size))
     lawful = latents.distance(z_clean[:, 1:], z_clean[:, :-1])
     return {
         "episode": list(range(num)),
@@ -161,10 +181,12 @@ def _drop(clean: Sequence[Cell], cell: Cell) -> tuple[Estimate | None, float, st
 
 
 _REPORTED = ("nuisance", "direction", "strength", "amount", "unit", "nominal", "frames")
+_REPORTED_JOINTLY = ("amounts", "frames", "num_classes")
 
 
 def _condition(cell: Cell, **more: Scalar) -> dict[str, Scalar]:
-    return {**{k: cell.condition[k] for k in _REPORTED if k in cell.condition}, **more}
+    keys = _REPORTED_JOINTLY if cell.condition.get("loop") == LOOP else _REPORTED
+    return {**{k: cell.condition[k] for k in keys if k in cell.condition}, **more}
 
 
 def _open_summary(
@@ -190,18 +212,21 @@ def _closed_summary(
 ) -> list[Measurement]:
     problem = rows.trouble([cell])
     condition = _condition(cell)
+    prefix = "joint_" if cell.condition.get("loop") == LOOP else ""
     success, too_few = (None, problem) if problem else rows.share(rows.outcomes(cell))
     return [
-        rows.measurement(NAME, "success", condition, success, note=too_few),
+        rows.measurement(NAME, f"{prefix}success", condition, success, note=too_few),
         rows.measurement(
             NAME,
-            "success_drop",
+            f"{prefix}success_drop",
             condition,
             drop,
             p_holm=None if drop is None else p_holm,
             note=note or "exact McNemar, Holm over all closed-loop cells",
         ),
-        *(_alarm_rate("closed_loop_alarm_rate", cell, monitor) for monitor in monitors),
+        *(
+            _alarm_rate(f"{prefix}closed_loop_alarm_rate", cell, monitor) for monitor in monitors
+        ),
     ]
 
 

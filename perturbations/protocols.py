@@ -69,7 +69,11 @@ class World(Protocol):
 
 
 class WorldModel(Protocol):
-    """A world model as the suites see it: frames in, latents out, actions in env units."""
+    """A world model as the suites see it: frames in, latents out, actions in env units.
+
+    A model trained with dropout may also have `predict_with_dropout(z, blocks, seed)`, which is
+    `predict` with dropout left on, the same for the same seed; None stands for none.
+    """
 
     @property
     def latent_width(self) -> int:

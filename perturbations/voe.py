@@ -126,16 +126,16 @@ def _clip_scores(
     from perturbations import latents
 
     if clips.violation.seeks_walls:
-        z = latents.encode(bench.model, latents.clean(bench.world), clips.lawful, clips.seeds)
-        lawful = all_scores(bench.model, z, clips.actions)
+        seen = latents.encode(bench.eye, latents.clean(bench.world), clips.lawful, clips.seeds)
+        lawful = all_scores(bench, seen, clips.actions)
     else:
-        z, lawful = bench.scoring_latents.clone(), bench.scoring_scores
+        seen, lawful = bench.scoring_seen.clone(), bench.scoring_scores
     views = list(clips.after_the_event())
     frames = (clips.unlawful_frames(bench.world, time, rows) for rows, time in views)
-    seen = latents.encode_parts(bench.model, frames)
-    for (rows_seen, time), found in zip(views, seen, strict=True):
-        z[rows_seen, time] = found
-    unlawful = all_scores(bench.model, z, clips.actions)
+    after = latents.encode_parts(bench.eye, frames)
+    for (rows_seen, time), found in zip(views, after, strict=True):
+        seen[rows_seen, time] = found
+    unlawful = all_scores(bench, seen, clips.actions)
     return {name: (lawful[name], unlawful[name]) for name in lawful}
 
 

@@ -101,9 +101,9 @@ def test_a_solved_case_is_no_longer_watched(monkeypatch):
     bench = known.bench(known.Drifting())
     asked = {}
 
-    def watched(model, z, blocks):
+    def watched(bench, seen, blocks):
         asked[blocks.shape[1]] = len(blocks)
-        return all_scores(model, z, blocks)
+        return all_scores(bench, seen, blocks)
 
     monkeypatch.setattr("perturbations.closed_loop.all_scores", watched)
     rows = Loop("model", bench.cases, np.zeros(len(bench.cases), dtype=int), 30).run(bench)

@@ -1,0 +1,61 @@
+"""What the ensemble is fitted on: lawful transitions that nothing else in the audit uses.
+
+Shapes in this module:
+    N  transitions     S  state width     K  env steps per block     A  action width
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perturbations.ensemble import Ensemble, fit
+from perturbations.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from perturbations.bench import Bench
+
+_NUM_TRANSITIONS = 512
+
+
+def fitted(bench: "Bench") -> Ensemble:
+    """The ensemble of a bench.
+
+    Raises:
+        ValueError: a latent is not a finite number.
+    """
+    from perturbations import latents
+
+    before, after = _apart(bench) if bench.fitting is not None else _drawn(bench)
+    encoded = latents.encode(
+        bench.model,
+        latents.clean(bench.world),
+        np.stack([before, after], axis=1),
+        np.arange(len(before)),
+    )
+    z = latents.array(encoded)
+    return fit(z[:, 0], z[:, 1], seed=derive_seed(bench.seed, "ensemble"))
+
+
+def _drawn(bench: "Bench") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """States (N, S) that the world draws, and where one random action, held for a block, leads."""
+    world = bench.world
+    rng = np.random.default_rng(derive_seed(bench.seed, "fitting"))
+    before = world.sample_states(rng, _NUM_TRANSITIONS)
+    low, high = getattr(world, "action_range", (-1.0, 1.0))
+    held = rng.uniform(low, high, (_NUM_TRANSITIONS, world.action_width))
+    after = before
+    for _ in range(bench.block_size):
+        after = world.step(after, held)
+    return before, after
+
+
+def _apart(bench: "Bench") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """States (N, S) of the episodes held apart, and those one block later; at most so many."""
+    assert bench.fitting is not None
+    states = bench.fitting.block_states(bench.block_size)
+    before = states[:, :-1].reshape(-1, states.shape[-1])
+    after = states[:, 1:].reshape(-1, states.shape[-1])
+    rng = np.random.default_rng(derive_seed(bench.seed, "fitting"))
+    chosen = np.sort(rng.permutation(len(before))[:_NUM_TRANSITIONS])
+    return before[chosen], after[chosen]
