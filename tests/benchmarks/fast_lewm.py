@@ -1,6 +1,6 @@
 """Fast-LeWM beside LeWM: success, plan time, error by horizon; same episodes, same planner.
 
-    python tests/benchmarks/fast_lewm.py [--lewm A.pt ...] [--fast B.pt ...] [--threads 1]
+    python -m tests.benchmarks.fast_lewm [--lewm A.pt ...] [--fast B.pt ...] [--threads 1]
 
 Checkpoints are given one per training seed, seed 0 first; one that does not exist is trained and
 written there by the recipe of the bundled model. Everything but the times repeats from run to run.
