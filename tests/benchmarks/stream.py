@@ -108,9 +108,8 @@ def read(path: Path, num_batches: int, batch_size: int) -> None:
     frames = num_batches * batch_size * 4
     print(f"{len(windows):,} windows; index and statistics {ready - started:.1f} s")
     print(f"{num_batches} batches of {batch_size}: {frames / (ended - ready):,.0f} frames/s")
-    print(
-        f"resident at most {most_resident() / 2**20:,.0f} MiB, after imports {imported / 2**20:,.0f} MiB"
-    )
+    most = most_resident()
+    print(f"resident at most {most / 2**20:,.0f} MiB, after imports {imported / 2**20:,.0f} MiB")
 
 
 def main() -> None:
