@@ -1,6 +1,31 @@
 """A small world and models whose faults are known, to audit the auditor."""
 
-from tests.known_models.benches import PROFILE, bench, cases, criteria, lawful_episodes
+from tests.known_models.benches import (
+    PROFILE,
+    bench,
+    cases,
+    cases_behind_the_wall,
+    criteria,
+    lawful_episodes,
+)
+from tests.known_models.defects import (
+    ActionBlind,
+    BatchNormInTraining,
+    Bent,
+    Delayed,
+    DropoutLeftOn,
+    FrozenFrameLover,
+    GoalFrameSensitive,
+    GreyScale,
+    HorizonCliff,
+    LowRank,
+    NormInflated,
+    OneStepGood,
+    OptimistEverywhere,
+    OptimistInACorner,
+    RolledUp,
+    TunedWorse,
+)
 from tests.known_models.models import (
     BackgroundReader,
     Broken,
@@ -13,6 +38,7 @@ from tests.known_models.models import (
     Still,
 )
 from tests.known_models.search import FoundPlan, Search, SearchConfig
+from tests.known_models.watched import Doubtful, OnAShell
 from tests.known_models.world import BLOCK, FACTORS, SPEED, WORLD, DotWorld
 
 __all__ = [
@@ -21,21 +47,40 @@ __all__ = [
     "PROFILE",
     "SPEED",
     "WORLD",
+    "ActionBlind",
     "BackgroundReader",
+    "BatchNormInTraining",
+    "Bent",
     "Broken",
     "Collapsed",
     "ColourBlind",
+    "Delayed",
     "DotWorld",
+    "Doubtful",
     "Drifting",
+    "DropoutLeftOn",
     "Folded",
     "FoundPlan",
+    "FrozenFrameLover",
+    "GoalFrameSensitive",
+    "GreyScale",
+    "HorizonCliff",
+    "LowRank",
+    "NormInflated",
+    "OnAShell",
+    "OneStepGood",
+    "OptimistEverywhere",
+    "OptimistInACorner",
     "Oracle",
+    "RolledUp",
     "Search",
     "SearchConfig",
     "Startled",
     "Still",
+    "TunedWorse",
     "bench",
     "cases",
+    "cases_behind_the_wall",
     "criteria",
     "lawful_episodes",
 ]

@@ -11,6 +11,29 @@ from tests.known_models.models import Collapsed
 from tests.known_models.search import Search
 from tests.known_models.world import BLOCK, FACTORS, WORLD
 
+_MORE_VIOLATIONS = {
+    "mirrored_motion": (10.0, "env_steps"),
+    "stuck_action": (10.0, "env_steps"),
+    "rewind": (10.0, "env_steps"),
+    "action_delay": (5.0, "env_steps"),
+    "rotated_motion": (90.0, "degrees"),
+    "overspeed": (2.0, "times"),
+    "slow_motion": (2.0, "times"),
+    "drift": (2.0, "px_per_env_step"),
+    "jitter": (5.0, "px_per_env_step"),
+    "camera.jump": (16.0, "px"),
+    "blur": (6.0, "px"),
+    "noise": (48.0, "std"),
+    "flicker": (0.5, "share_of_light"),
+    "vanish": (1.0, "frames"),
+    "mirror_image": (1.0, "frames"),
+}
+"""Shown at one magnitude each. A second agent, a patch and swapped channels are pictures."""
+
+
+def _shown_at(magnitude, unit):
+    return ViolationCriterion(magnitudes=[magnitude], claim_at=magnitude, unit=unit)
+
 
 def lawful_episodes(num, *, seed, num_env_steps=50):
     """Episodes of a dot that holds a course for a block and then takes another."""
@@ -50,6 +73,7 @@ def criteria(**changes):
                 magnitudes=[40.0], claim_at=40.0, unit="delta_e"
             ),
             "distractor": ViolationCriterion(magnitudes=[16.0], claim_at=16.0, unit="px"),
+            **{name: _shown_at(*at) for name, at in _MORE_VIOLATIONS.items()},
         },
         "valid_days": 90,
     }
@@ -107,3 +131,11 @@ def bench(model, **changes):
         "runner": Runner(),
     }
     return Bench(**{**parts, **changes})
+
+
+def cases_behind_the_wall(num=PROFILE.num_cases, *, seed=3):
+    """Cases whose goal lies close behind the wall, to the upper right and far from the door."""
+    rng = np.random.default_rng(seed)
+    starts = np.stack([rng.uniform(42, 46, num), rng.uniform(0, 8, num)], axis=1)
+    goals = np.stack([rng.uniform(66, 80, num), rng.uniform(10, 20, num)], axis=1)
+    return Cases(starts, goals, goal_offset_env_steps=15)

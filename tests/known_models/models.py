@@ -27,8 +27,12 @@ class Oracle:
         numbers = frames[:, 0, :, 0].astype(np.float64)
         places = numbers[:, :6].reshape(-1, 2, 3) @ [2**16, 2**8, 1] / FIXED * SIDE
         looks = numbers[:, 6:22] - CLEAN_LOOK
-        z = np.hstack([self.place(places, looks), looks]) if self.sees_looks else None
-        return torch.from_numpy(self.place(places, looks) if z is None else z).float()
+        parts = [self.place(places, looks)] + [self.look(looks)] * self.sees_looks
+        return torch.from_numpy(np.hstack(parts)).float()
+
+    def look(self, looks):
+        """What this model keeps of the looks (N, 16), which are 0 in the clean world."""
+        return looks
 
     def place(self, places, looks):
         """Where this model believes the dot to be."""
