@@ -51,7 +51,7 @@ class Estimate(Record):
     """Upper end of the same."""
     episodes: int = Field(ge=2)
     """Independent episodes behind `value`; one episode has no interval."""
-    interval: Literal["clopper_pearson", "bootstrap", "newcombe", "jackknife", "betting"]
+    interval: Literal["clopper_pearson", "bootstrap", "newcombe", "jackknife", "betting", "bracket"]
     """How `low` and `high` were computed."""
     seed: int
     """Seed that reproduces the interval; 0 where the method draws nothing."""
@@ -171,6 +171,27 @@ class Range(Record):
         return self
 
 
+class Boundary(Record):
+    """Up to which amount a nuisance leaves success alone, in one direction."""
+
+    direction: str
+    amount: Estimate
+    """`low` and `high` are the amounts between which the limit lies, if more costs no less."""
+    is_open: bool
+    """True where no amount was shown to cost too much: the far end is only where sweeping ended."""
+
+
+class Strength(Record):
+    """What one strength of a nuisance does, in closed loop."""
+
+    direction: str
+    frames: Literal["current", "goal", "both"]
+    strength: float
+    amount: float
+    outcome: Outcome
+    """`robust`, `fails_loudly`, `fails_silently`, or one of those that mean unknown."""
+
+
 class NuisanceScope(Record):
     """How much of one nuisance class is admitted, in its physical unit."""
 
@@ -184,6 +205,10 @@ class NuisanceScope(Record):
     """The part of `measured` on which success was kept; nominal alone when none was."""
     frames: list[Literal["current", "goal", "both"]]
     """Where the nuisance was put in the cells behind `admitted`."""
+    boundaries: list[Boundary] = []
+    """By direction, those that ran in closed loop on the current frame."""
+    strengths: list[Strength] = []
+    """Every closed-loop cell, and on the current frame every strength that has none."""
 
 
 class InputScope(Record):
@@ -407,6 +432,8 @@ class Criteria(Record):
     """Share of the real answer to another action that the imagined one follows."""
     max_optimism_gap: float = Field(default=0.25, gt=0)
     """What the best-looking plan really costs more than imagined, over the cost of staying."""
+    max_broken_share: float = Field(default=0.2, gt=0, lt=1)
+    """Solved cases that a search inside the admitted nuisance range may turn into failures."""
     nuisances: dict[str, list[float]]
     """Strengths in [0, 1] at which each nuisance class is shown."""
     violations: dict[str, ViolationCriterion]
@@ -438,6 +465,19 @@ class Envelope(Record):
     not_measured: list[NotMeasured]
     suites: list[SuiteText]
     timing: Timing
+
+
+class Margins(Record):
+    """Largest harmless differences between a base model and its candidate."""
+
+    success: float = Field(gt=0, lt=1)
+    """Share of closed-loop cases."""
+    detection: float = Field(gt=0, lt=1)
+    """Share of unlawful clips of one class."""
+    false_alarms: float = Field(gt=0, lt=1)
+    """Share of lawful episodes."""
+    drift_ratio: float = Field(gt=0)
+    """Rollout error over nothing-moves, at the planner's horizon."""
 
 
 class Plan(Record):

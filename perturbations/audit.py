@@ -24,6 +24,7 @@ from perturbations.planning import Planning
 from perturbations.representation import Representation
 from perturbations.suite import Suite
 from perturbations.voe import ViolationOfExpectation
+from perturbations.worst_case import WorstCase
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
@@ -34,6 +35,7 @@ SUITES: Mapping[str, Suite] = {
         Planning(),
         Representation(),
         NuisanceShift(),
+        WorstCase(),
         ViolationOfExpectation(),
         HorizonDrift(),
         Exploitation(),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from envelope.records import Cell, Plan
 from perturbations import planning, rows
 from perturbations.horizon_drift import NAME as DRIFT
+from perturbations.joint import LOOP as JOINT
 from perturbations.monitors import SUITE as CALIBRATION
 from perturbations.nuisance import Shift
 from perturbations.nuisance_shift import NAME as SHIFTED
@@ -18,9 +19,11 @@ from perturbations.nuisance_shift import displacement_seen, drop_seen
 from perturbations.profiles import Profile
 from perturbations.shift_plan import closed_loop
 from perturbations.voe import NAME as VIOLATIONS
+from perturbations.whole_box import joint_trouble, worst_case_trouble
 
 _SUITES = (CALIBRATION, planning.NAME, SHIFTED, VIOLATIONS, DRIFT)
 _OFFSET = "goal_offset_env_steps"
+_CLOSED = ("closed", JOINT)
 
 
 def contradiction(cells: Sequence[Cell], plan: Plan, profile: Profile) -> str:
@@ -38,6 +41,7 @@ def contradiction(cells: Sequence[Cell], plan: Plan, profile: Profile) -> str:
         or _mixed(known)
         or _unplanned_shifts(known, plan, profile)
         or _unplanned_offsets(known, profile)
+        or worst_case_trouble(cells, plan, profile)
     )
 
 
@@ -64,7 +68,7 @@ def _rows_planned(cell: Cell, plan: Plan) -> tuple[str, int]:
     """Name of the column that counts the rows, and their number."""
     if cell.suite == CALIBRATION:
         return "episode", plan.num_calibration_episodes
-    if cell.suite == planning.NAME or cell.condition.get("loop") == "closed":
+    if cell.suite == planning.NAME or cell.condition.get("loop") in _CLOSED:
         return "case", plan.num_cases
     if cell.suite == DRIFT and _OFFSET in cell.condition:
         return "case", plan.num_cases
@@ -79,7 +83,7 @@ def _mixed(cells: Iterable[Cell]) -> str:
     for cell in cells:
         if cell.suite == CALIBRATION:
             digests["calibration"].add(cell.cases)
-        elif cell.suite == planning.NAME or cell.condition.get("loop") == "closed":
+        elif cell.suite == planning.NAME or cell.condition.get("loop") in _CLOSED:
             digests["closed loop"].add(cell.cases)
         elif _OFFSET not in cell.condition:
             digests["scoring"].add(cell.cases)
@@ -131,7 +135,9 @@ def _unplanned_shifts(cells: Sequence[Cell], plan: Plan, profile: Profile) -> st
     except _NotThereError as error:
         return str(error)
     uncalled = [cell for key, cell in closed.items() if key not in called]
-    return f"{_name(uncalled[0])} was not called for by the rule of the plan" if uncalled else ""
+    if uncalled:
+        return f"{_name(uncalled[0])} was not called for by the rule of the plan"
+    return joint_trouble(cells, plan, drop_seen)
 
 
 def _open_loop_gap(opened: Iterable[Shift], plan: Plan) -> str:

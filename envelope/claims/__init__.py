@@ -13,8 +13,10 @@ from envelope.claims.monitor_records import monitor_record
 from envelope.claims.monitors import monitor_claims
 from envelope.claims.not_measured import not_measured
 from envelope.claims.nuisance import nuisance_claims, nuisance_classes
+from envelope.claims.nuisance_joint import joint_claim
 from envelope.claims.planning import planning_claims
 from envelope.claims.representation import representation_claims
+from envelope.claims.worst_case import worst_case_claims
 from envelope.records import (
     Claim,
     Criteria,
@@ -54,11 +56,14 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
     evidence = Evidence(measurements)
     calibrated = {monitor.name: monitor for monitor in measurements.monitors}
     classes = nuisance_classes(evidence, criteria, calibrated)
+    together = joint_claim(evidence, criteria, classes, tuple(calibrated))
     watching = monitor_claims(evidence, criteria, calibrated)
     claims = [
         *planning_claims(evidence, criteria),
         *representation_claims(evidence, criteria),
         *nuisance_claims(evidence, criteria, classes),
+        together,
+        *worst_case_claims(evidence, criteria, classes),
         *watching,
         *drift_claims(evidence, criteria, measurements.planner_scope),
         *exploitation_claims(evidence, criteria),
@@ -71,6 +76,6 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
         ],
         nuisance={name: found.scope() for name, found in classes.items()},
         planner_admitted={"conventions.goal_offset_env_steps": offsets} if offsets else {},
-        joint=False,
+        joint=together.verdict == "holds",
         not_measured=not_measured(measurements, criteria, claims),
     )

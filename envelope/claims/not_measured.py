@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from envelope.claims.nuisance_joint import JOINT
 from envelope.records import Claim, Criteria, Family, Measurements, NotMeasured
 
 _FAMILIES: dict[Family, str] = {
@@ -31,7 +32,7 @@ def _all(
     yield from measurements.not_measured
     said = {one.what for one in measurements.not_measured}
     for claim in claims:
-        if f"success under {claim.id.removeprefix('nuisance.')}" in said:
+        if f"success under {claim.id.removeprefix('nuisance.')}" in said or claim.id == JOINT:
             continue
         if claim.outcome in ("not_measured", "crashed"):
             planned = set(claim.suites) <= set(measurements.plan.suites)
@@ -42,12 +43,7 @@ def _all(
         yield NotMeasured(
             what="monitors", reason="no monitor was calibrated", settle="include voe in the run"
         )
-    if len(criteria.nuisances) > 1:
-        yield NotMeasured(
-            what="several nuisances at once",
-            reason="each class was measured with all others at nominal",
-            settle="a joint cell with all nuisances drawn together inside their admitted ranges",
-        )
+    yield from _several_at_once(criteria, claims)
     covered = {suite.family for suite in measurements.suites}
     for family, what in _FAMILIES.items():
         if family not in covered:
@@ -69,12 +65,27 @@ def _all(
         )
 
 
+def _several_at_once(criteria: Criteria, claims: list[Claim]) -> Iterable[NotMeasured]:
+    """Unless a joint cell ran, whatever came of it."""
+    for claim in claims:
+        missing = claim.id == JOINT and claim.outcome in ("not_measured", "crashed")
+        if missing and len(criteria.nuisances) > 1:
+            yield NotMeasured(
+                what="several nuisances at once",
+                reason=f"each class was measured with all others at nominal; {claim.reason}",
+                settle="a joint cell with all nuisances drawn together inside their admitted "
+                "ranges",
+            )
+
+
 def _settle(claim: Claim, *, is_planned: bool) -> str:
     suites = ", ".join(claim.suites)
     if not is_planned:
         return f"a run that includes {suites}"
     if claim.outcome == "crashed":
         return f"{suites} again, once the crash is mended"
+    if claim.id.startswith("worst_case."):
+        return "a search of the worst case, which the standard profile has"
     if claim.family == "F2":
         return f"a closed-loop cell under {claim.id.removeprefix('nuisance.')}"
     return f"a run of {suites} that reaches it"

@@ -10,11 +10,21 @@ from functools import partial
 from itertools import groupby
 
 from envelope.claims.evidence import Evidence, Missing
-from envelope.claims.nuisance_points import FRAMES, Point, closed_loop_points, shown
+from envelope.claims.nuisance_boundary import boundaries, nearest, words
+from envelope.claims.nuisance_points import FRAMES, Conditions, Point, closed_loop_points, shown
 from envelope.claims.planning import clean_success
 from envelope.claims.rules import CLOSED_LOOP, Judged, Rule
 from envelope.claims.words import number
-from envelope.records import Claim, Criteria, NuisanceScope, Outcome, Range, Verdict
+from envelope.records import (
+    Boundary,
+    Claim,
+    Criteria,
+    NuisanceScope,
+    Outcome,
+    Range,
+    Strength,
+    Verdict,
+)
 
 _FAILING: tuple[Outcome, ...] = ("fails_silently", "fails_alarm_unknown", "fails_loudly")
 """Worst first."""
@@ -28,6 +38,9 @@ class Class:
     unit: str
     nominal: float
     points: tuple[Point, ...]
+    boundaries: tuple[Boundary, ...]
+    shown: tuple[Conditions, ...]
+    """Every condition under which it was shown, open loop included."""
 
     @property
     def admitted(self) -> Range:
@@ -60,7 +73,32 @@ class Class:
             measured=self.measured,
             admitted=admitted,
             frames=[frames for frames in FRAMES if frames in behind],
+            boundaries=list(self.boundaries),
+            strengths=[*self._closed(), *self._open_only()],
         )
+
+    def _closed(self) -> Iterable[Strength]:
+        for frames in FRAMES:
+            for point in (one for one in self.points if one.frames == frames):
+                yield Strength(
+                    direction=point.direction,
+                    frames=frames,
+                    strength=point.strength,
+                    amount=point.amount,
+                    outcome=point.outcome,
+                )
+
+    def _open_only(self) -> Iterable[Strength]:
+        ran = {(p.direction, p.strength) for p in self.points if p.frames == "current"}
+        for one in dict.fromkeys(self.shown):
+            if (one.direction, one.strength) not in ran:
+                yield Strength(
+                    direction=one.direction,
+                    frames="current",
+                    strength=one.strength,
+                    amount=one.amount,
+                    outcome="not_measured",
+                )
 
     def _edge(self, points: Iterable[Point]) -> float:
         edge = self.nominal
@@ -81,11 +119,14 @@ def nuisance_classes(
     for nuisance in sorted(criteria.nuisances):
         conditions = shown(evidence, nuisance)
         if conditions:
+            points = tuple(closed_loop_points(evidence, criteria, conditions, names))
             found[nuisance] = Class(
                 name=nuisance,
                 unit=conditions[0].unit,
                 nominal=conditions[0].nominal,
-                points=tuple(closed_loop_points(evidence, criteria, conditions, names)),
+                points=points,
+                boundaries=tuple(boundaries(points, conditions, criteria.max_success_drop)),
+                shown=tuple(conditions),
             )
     return found
 
@@ -164,7 +205,13 @@ def _judged(verdict: Verdict, outcome: Outcome, reason: str, point: Point) -> Ju
 def _kept(found: Class) -> str:
     admitted = found.admitted
     if admitted.low == admitted.high:
-        return "success was shown to be kept at no amount"
-    if admitted.low == found.nominal:
-        return f"success is kept up to {number(admitted.high)} {found.unit}"
-    return f"success is kept from {number(admitted.low)} to {number(admitted.high)} {found.unit}"
+        kept = "success was shown to be kept at no amount"
+    elif admitted.low == found.nominal:
+        kept = f"success is kept up to {number(admitted.high)} {found.unit}"
+    else:
+        kept = (
+            f"success is kept from {number(admitted.low)} to {number(admitted.high)} {found.unit}"
+        )
+    if not found.boundaries:
+        return kept
+    return f"{kept}; {words(nearest(found.boundaries, found.nominal), found.unit)}"

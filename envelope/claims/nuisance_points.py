@@ -33,6 +33,7 @@ class Conditions:
 class Point:
     """One closed-loop cell: an amount of a nuisance, put on some of the frames."""
 
+    direction: str
     strength: float
     amount: float
     frames: str
@@ -83,7 +84,7 @@ def _point(
         f"at {number(condition.amount)} {condition.unit} ({condition.direction}, {frames} frame)"
     )
     found = drop.estimate
-    at = (condition.strength, condition.amount, frames)
+    at = (condition.direction, condition.strength, condition.amount, frames)
     try:
         clean_success(evidence)
     except Missing as missing:
@@ -97,27 +98,32 @@ def _point(
     loss = f"{where} success drops by {figures(found, limit)}, {found.episodes} cases"
     if found.high <= limit:
         outcome = "robust"
-    elif found.low > limit and _significant(drop):
-        outcome, words, alarms = _alarm(evidence, criteria, drop, monitors)
+    elif found.low > limit and is_significant(drop):
+        outcome, words, alarms = alarm(evidence, criteria, drop, monitors)
         loss += f"; allowed {number(limit)}; {words}"
     else:
         loss += f"; allowed {number(limit)}; {settle(found, limit)}"
     return Point(*at, outcome, loss, Known(drop, found), alarms)
 
 
-def _significant(drop: Measurement) -> bool:
+def is_significant(drop: Measurement) -> bool:
+    """Whether the paired test agrees, corrected for how many there are."""
     return drop.p_holm is not None and drop.p_holm <= 0.05
 
 
-def _alarm(
-    evidence: Evidence, criteria: Criteria, drop: Measurement, monitors: tuple[str, ...]
+def alarm(
+    evidence: Evidence,
+    criteria: Criteria,
+    drop: Measurement,
+    monitors: tuple[str, ...],
+    quantity: str = "closed_loop_alarm_rate",
 ) -> tuple[Outcome, str, tuple[Measurement, ...]]:
     """Is somebody warned? Silent only if every monitor was watched and none reaches the rate."""
     rate = criteria.detection_rate
     known: list[Known] = []
     for monitor in monitors:
         same = {**drop.condition, "monitor": monitor}
-        for one in evidence.find("nuisance_shift/closed_loop_alarm_rate", **same):
+        for one in evidence.find(f"nuisance_shift/{quantity}", **same):
             if one.estimate is not None and one.condition == same:
                 known.append(Known(one, one.estimate))
     words = ", ".join(
@@ -140,10 +146,11 @@ def _unsummarised(cell: Cell, conditions: list[Conditions]) -> Point:
     ]
     # At an amount that nobody knows it stands at nominal, where it blocks both sides.
     strength, amount = (same[0].strength, same[0].amount) if same else (0.0, conditions[0].nominal)
+    direction = str(cell.condition.get("direction", same[0].direction if same else ""))
     frames = str(cell.condition["frames"])
     why = f"crashed: {cell.error}" if cell.status == "crashed" else "has no summary of the drop"
     reason = f"the closed-loop cell at {number(amount)} ({frames} frame) {why}"
-    return Point(strength, amount, frames, "inconclusive", reason)
+    return Point(direction, strength, amount, frames, "inconclusive", reason)
 
 
 def _conditions(one: Measurement) -> Conditions:
