@@ -21,12 +21,15 @@ def open_training_data(
         world: its name, for data that do not say where they were collected.
 
     Raises:
-        LewmError: they cannot be read, or neither they nor `world` say where they come from.
+        LewmError: they cannot be read, neither they nor `world` say where they come from, or their
+            frames or actions are not as large as those of that world.
     """
-    from lewm.sources import open_source
+    from lewm.sources import open_source, require_fit
 
     source = stack.enter_context(open_source(data))
-    return source, _collected_in(source, data, world)
+    scope = _collected_in(source, data, world)
+    require_fit(source, data, size_px=scope["size_px"], action_width=_width_in(scope))
+    return source, scope
 
 
 def preset_for(
