@@ -19,7 +19,7 @@ from perturbations.driven import replayed
 from perturbations.motion import Lawful
 from perturbations.nuisance import FrameSeeds
 from perturbations.seeding import derive_seed
-from perturbations.violations import Violation
+from perturbations.violation import Violation
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench

@@ -1,26 +1,17 @@
 import numpy as np
 import pytest
 
+from envelope.criteria import default_criteria
 from envelope.errors import EnvelopeError
 from envelope.records import ViolationCriterion
 from lewm.worlds.two_room import TwoRoom
 from perturbations import motion
 from perturbations.clips import least_motion, make_clips
+from perturbations.episodes import Episodes
 from perturbations.violations import VIOLATIONS, check_criteria, find
 from tests import known_models as known
 
-MAGNITUDES = {
-    "teleport": 40.0,
-    "through_wall": 20.0,
-    "freeze": 10.0,
-    "velocity_reversal": 10.0,
-    "action_swap": 10.0,
-    "blackout": 1.0,
-    "frozen_camera": 2.0,
-    "agent.color": 40.0,
-    "background.color": 40.0,
-    "distractor": 16.0,
-}
+MAGNITUDES = {name: one.claim_at for name, one in known.criteria().violations.items()}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +19,7 @@ def bench():
     return known.bench(known.Oracle())
 
 
-@pytest.fixture(scope="module", params=list(VIOLATIONS))
+@pytest.fixture(scope="module", params=list(MAGNITUDES))
 def clips(request, bench):
     return make_clips(bench, find(request.param), MAGNITUDES[request.param])
 
@@ -157,7 +148,7 @@ def test_a_blackout_is_black_for_as_many_frames_as_stated(bench):
 
 def test_a_frozen_dot_that_stood_still_anyway_is_dropped():
     still = known.lawful_episodes(12, seed=8)
-    parked = known.Episodes(np.repeat(still.states[:, :1], 51, axis=1), np.zeros((12, 50, 2)))
+    parked = Episodes(np.repeat(still.states[:, :1], 51, axis=1), np.zeros((12, 50, 2)))
     bench = known.bench(known.Still(), scoring=parked)
 
     class Parked(known.Search):
@@ -186,9 +177,10 @@ def test_every_class_can_be_shown_in_the_two_room_world():
     for step in range(20):
         walk.append(world.step(walk[-1], actions[:, step]))
     clip = lawful(np.stack(walk, axis=1), actions, world=world)
-    for name, violation in VIOLATIONS.items():
-        _, possible = violation.happen(clip, MAGNITUDES[name], rng)
+    for name, criterion in default_criteria().violations.items():
+        _, possible = find(name).happen(clip, criterion.claim_at, rng)
         assert possible.sum() >= 5, name
+    assert set(default_criteria().violations) == set(VIOLATIONS)
 
 
 def test_criteria_with_unknown_classes_or_other_units_are_refused():

@@ -3,6 +3,7 @@
 import pytest
 
 from perturbations import audit
+from perturbations.violations import find as find_violation
 from tests import known_models as known
 from tests.perturbations.audits import audited
 
@@ -78,6 +79,7 @@ def test_a_reader_of_the_background_fails_silently():
         "nuisance_shift",
         "closed_loop_alarm_rate",
         nuisance="background.color",
+        monitor="surprise",
     )
 
     assert drop.estimate.low > LIMITS.max_success_drop
@@ -88,7 +90,11 @@ def test_a_reader_of_the_background_fails_silently():
 def test_a_startled_model_fails_loudly():
     drop = estimate("Startled", "nuisance_shift", "success_drop", nuisance="background.color")
     alarm = estimate(
-        "Startled", "nuisance_shift", "closed_loop_alarm_rate", nuisance="background.color"
+        "Startled",
+        "nuisance_shift",
+        "closed_loop_alarm_rate",
+        nuisance="background.color",
+        monitor="surprise",
     )
 
     assert drop.low > 0
@@ -115,19 +121,25 @@ def test_every_direction_and_strength_is_shown_in_open_loop():
 
 # --- violations -------------------------------------------------------------------------------
 
-PHYSICAL = ("teleport", "through_wall", "freeze", "velocity_reversal", "action_swap")
-SENSOR = ("blackout", "frozen_camera")
-VISUAL = ("agent.color", "background.color", "distractor")
+PHYSICAL = tuple(name for name in LIMITS.violations if find_violation(name).kind == "physical")
+SENSOR = ("blackout", "frozen_camera", "mirror_image")
+VISUAL = tuple(name for name in LIMITS.violations if name not in (*PHYSICAL, *SENSOR))
 
 
 def detection(model, violation):
     at = LIMITS.violations[violation].claim_at
-    return estimate(model, "voe", "detection", violation=violation, magnitude=at)
+    return estimate(
+        model, "voe", "detection", monitor="surprise", violation=violation, magnitude=at
+    )
 
 
 @pytest.mark.parametrize("violation", PHYSICAL + SENSOR + VISUAL)
 def test_the_perfect_model_sees_every_violation_at_once(violation):
-    at = {"violation": violation, "magnitude": LIMITS.violations[violation].claim_at}
+    at = {
+        "monitor": "surprise",
+        "violation": violation,
+        "magnitude": LIMITS.violations[violation].claim_at,
+    }
 
     assert detection("Oracle", violation).low > LIMITS.detection_rate
     assert estimate("Oracle", "voe", "auroc", **at).value > 0.95
@@ -136,7 +148,11 @@ def test_the_perfect_model_sees_every_violation_at_once(violation):
 
 @pytest.mark.parametrize("violation", VISUAL)
 def test_a_colour_blind_model_is_blind_to_what_it_cannot_see(violation):
-    at = {"violation": violation, "magnitude": LIMITS.violations[violation].claim_at}
+    at = {
+        "monitor": "surprise",
+        "violation": violation,
+        "magnitude": LIMITS.violations[violation].claim_at,
+    }
 
     assert detection("ColourBlind", violation).high < LIMITS.detection_rate
     assert estimate("ColourBlind", "voe", "auroc", **at).value == pytest.approx(0.5, abs=0.05)
@@ -161,8 +177,9 @@ def test_a_collapsed_model_never_alarms_so_no_positive_control_is_met():
 
 
 def test_small_jumps_are_harder_to_see_than_large_ones():
-    near = estimate("Still", "voe", "detection", violation="teleport", magnitude=10.0)
-    far = estimate("Still", "voe", "detection", violation="teleport", magnitude=40.0)
+    jump = {"monitor": "surprise", "violation": "teleport"}
+    near = estimate("Still", "voe", "detection", **jump, magnitude=10.0)
+    far = estimate("Still", "voe", "detection", **jump, magnitude=40.0)
 
     assert near.high < far.low
 

@@ -125,9 +125,10 @@ def reader():
 def test_a_reader_of_the_dot_alone_is_robust_to_walls_repainted_and_blind_to_it(reader):
     assert pick(reader, "success", arm="model").low > 0.7
     assert pick(reader, "success_drop", nuisance="background.color").value < 0.1
-    repainted = pick(reader, "detection", violation="background.color")
+    repainted = pick(reader, "detection", monitor="surprise", violation="background.color")
     assert repainted.high < 0.8
-    assert pick(reader, "detection", violation="teleport", magnitude=40.0).low > 0.8
+    jump = pick(reader, "detection", monitor="surprise", violation="teleport", magnitude=40.0)
+    assert jump.low > 0.8
 
 
 def test_a_camera_that_moved_misleads_even_a_perfect_reader_of_the_dot(reader):
@@ -137,7 +138,9 @@ def test_a_camera_that_moved_misleads_even_a_perfect_reader_of_the_dot(reader):
 def test_a_reader_that_takes_the_background_for_a_place_fails_silently():
     summaries = audited(bench(Misreader(), WORLD))
     drop = pick(summaries, "success_drop", nuisance="background.color")
-    alarms = pick(summaries, "closed_loop_alarm_rate", nuisance="background.color")
+    alarms = pick(
+        summaries, "closed_loop_alarm_rate", monitor="surprise", nuisance="background.color"
+    )
 
     assert drop.low > 0.1
     assert alarms.high < 0.8
@@ -208,6 +211,8 @@ def test_both_faults_are_found_in_the_bundled_model():
     moved = audited(bench(RepaintedAndMoved(model, world), world, **parts))
 
     assert pick(blind, "success", arm="model").low > 0.7
-    assert pick(blind, "detection", violation="background.color").high < 0.8
+    repainted = {"monitor": "surprise", "violation": "background.color"}
+    assert pick(blind, "detection", **repainted).high < 0.8
     assert pick(moved, "success_drop", nuisance="background.color").low > 0.1
-    assert pick(moved, "closed_loop_alarm_rate", nuisance="background.color").high < 0.8
+    under = {"monitor": "surprise", "nuisance": "background.color"}
+    assert pick(moved, "closed_loop_alarm_rate", **under).high < 0.8

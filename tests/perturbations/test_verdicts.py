@@ -16,31 +16,73 @@ from tests.envelope.builders import model_state, planner_scope, sha
 from tests.perturbations.audits import audited
 
 PLANNING = ("planning.success", "planning.above_floor", "planning.share_of_ceiling")
-MOTION = tuple(
-    f"monitor.surprise.{name}"
-    for name in ("teleport", "through_wall", "freeze", "velocity_reversal", "action_swap")
+EVENTS = (
+    "teleport",
+    "through_wall",
+    "freeze",
+    "velocity_reversal",
+    "action_swap",
+    "mirrored_motion",
+    "stuck_action",
+    "rewind",
+    "action_delay",
+    "rotated_motion",
+    "overspeed",
+    "slow_motion",
+    "drift",
+    "jitter",
 )
-CAMERA = ("monitor.surprise.blackout", "monitor.surprise.frozen_camera")
-LOOKS = tuple(
-    f"monitor.surprise.{name}" for name in ("agent.color", "background.color", "distractor")
+MOTION = tuple(f"monitor.surprise.{name}" for name in EVENTS)
+CAMERA = tuple(f"monitor.surprise.{name}" for name in ("blackout", "frozen_camera", "mirror_image"))
+REPAINTED = (
+    "agent.color",
+    "background.color",
+    "distractor",
+    "camera.jump",
+    "blur",
+    "noise",
+    "flicker",
+    "vanish",
 )
+STATE_ONLY = ("shell", "disagreement")
+"""Monitors that look at one latent at a time, so that no broken law of motion shows in them."""
+LOOKS = tuple(f"monitor.surprise.{name}" for name in REPAINTED)
 SHOWN = ("nuisance.background.color", "nuisance.light.gain", "nuisance.camera.shift")
 DRIFT = ("drift.usable_horizon",)
 
 MUST_HOLD = {
-    "Oracle": (*PLANNING, *MOTION, *CAMERA, *LOOKS, *SHOWN, *DRIFT),
+    "Oracle": (
+        *PLANNING,
+        *MOTION,
+        *CAMERA,
+        *LOOKS,
+        *SHOWN,
+        *DRIFT,
+        # A blur of 6 px is six grey levels in one number: less than places differ by.
+        *(f"monitor.disagreement.{name}" for name in REPAINTED if name != "blur"),
+    ),
     "ColourBlind": (*PLANNING, *MOTION, *CAMERA, *SHOWN, *DRIFT),
     "BackgroundReader": (*PLANNING, "nuisance.light.gain", "nuisance.camera.shift"),
+    "OnAShell": (*PLANNING, *MOTION, *(f"monitor.shell.{name}" for name in REPAINTED)),
+    "Doubtful": (*PLANNING, *MOTION, *(f"monitor.dropout.{name}" for name in REPAINTED)),
     "Startled": (*PLANNING, *MOTION, "nuisance.light.gain", "nuisance.camera.shift", *DRIFT),
 }
 MUST_FAIL = {
-    "ColourBlind": dict.fromkeys(LOOKS, "blind"),
+    "Oracle": dict.fromkeys((f"monitor.disagreement.{name}" for name in EVENTS), "blind"),
+    "OnAShell": dict.fromkeys((f"monitor.shell.{name}" for name in EVENTS), "blind"),
+    "Doubtful": dict.fromkeys((f"monitor.dropout.{name}" for name in EVENTS), "blind"),
+    "ColourBlind": dict.fromkeys(
+        (*LOOKS, *(f"monitor.{one}.{name}" for one in STATE_ONLY for name in REPAINTED)), "blind"
+    ),
     "BackgroundReader": {"nuisance.background.color": "fails_silently"},
     "Startled": {"nuisance.background.color": "fails_loudly"},
     "Still": {
         "planning.success": "not_met",
         "planning.share_of_ceiling": "not_met",
-        "monitor.surprise.freeze": "blind",
+        **dict.fromkeys(
+            (f"monitor.surprise.{name}" for name in ("freeze", "stuck_action", "slow_motion")),
+            "blind",
+        ),
         "drift.usable_horizon": "not_met",
     },
     "Drifting": {"planning.success": "not_met"},
