@@ -9,14 +9,15 @@ tables in docs/audit-validity.md.
 """
 
 import argparse
+import json
 import os
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.audit_validity_table import (
@@ -66,10 +67,21 @@ def bench_of(row: Row, repetition: int, model: Any) -> Any:
     )
 
 
-def run(
-    rows: Sequence[Row], repetitions: dict[str, int], workers: int
-) -> Iterator[tuple[str, list[Found], float]]:
-    """Audits of all rows as they end: name of the row, claims, seconds of the processor."""
+@dataclass(frozen=True)
+class Ended:
+    """One audit that came to its end."""
+
+    row: str
+    repetition: int
+    found: tuple[Found, ...]
+    seconds: float
+    """Of a processor."""
+    error: str = ""
+    """What was raised; no finding."""
+
+
+def run(rows: Sequence[Row], repetitions: dict[str, int], workers: int) -> Iterator[Ended]:
+    """Audits of all rows as they end."""
     todo = [
         (row, repetition)
         for repetition in range(max(repetitions.values()))
@@ -85,13 +97,18 @@ def run(
             yield future.result()
 
 
-def _timed(row: Row, repetition: int) -> tuple[str, list[Found], float]:
+def _timed(row: Row, repetition: int) -> Ended:
     import torch
 
     torch.set_num_threads(1)
     began = time.process_time()
-    found = audit_once(row, repetition)
-    return row.name, found, time.process_time() - began
+    found: tuple[Found, ...] = ()
+    error = ""
+    try:
+        found = tuple(audit_once(row, repetition))
+    except Exception as raised:
+        error = f"{type(raised).__name__}: {raised}"
+    return Ended(row.name, repetition, found, time.process_time() - began, error)
 
 
 def main() -> int:
@@ -100,6 +117,7 @@ def main() -> int:
     parser.add_argument("--perfect", type=int, default=100, help="audits of the perfect model")
     parser.add_argument("--only", nargs="+", help="models by name")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--log", type=Path, help="what failed in each audit, one JSON line each")
     parser.add_argument("--write", action="store_true", help="keep the tables in docs/")
     options = parser.parse_args()
     matrix = read_matrix()
@@ -108,23 +126,36 @@ def main() -> int:
         row.name: options.perfect if row.name == "Oracle" else options.repetitions for row in rows
     }
     began = time.time()
-    audits: dict[str, list[tuple[Found, ...]]] = defaultdict(list)
-    slowest = spent = 0.0
-    for name, found, seconds in run(rows, repetitions, options.workers):
-        audits[name].append(tuple(found))
-        slowest, spent = max(slowest, seconds), spent + seconds
-    results = [RowResult(row, tuple(audits[row.name])) for row in rows]
+    ended: list[Ended] = []
+    for one in run(rows, repetitions, options.workers):
+        ended.append(one)
+        if options.log:
+            _write_down(one, options.log)
+    results = [
+        RowResult(row, tuple(one.found for one in ended if one.row == row.name)) for row in rows
+    ]
     missed = missed_bars(results, matrix.bars)
-    num = sum(map(len, audits.values()))
+    missed += [f"{one.row} {one.repetition}: {one.error}" for one in ended if one.error]
+    spent = [one.seconds for one in ended]
     lines = [
         family_table(results),
         finding_table(results),
-        f"{num} audits in {(time.time() - began) / 60:.1f} minutes with {options.workers} "
-        f"processes; {spent / num:.1f} s of a processor for one, {slowest:.1f} s for the slowest.",
+        f"{len(ended)} audits in {(time.time() - began) / 60:.1f} minutes with {options.workers} "
+        f"processes; {sum(spent) / len(ended):.1f} s of a processor for one, {max(spent):.1f} s "
+        "for the slowest.",
         "\n".join(f"Missed: {line}" for line in missed) or "Every bar is met.",
     ]
     print("\n\n".join(lines))
     return 1 if missed else 0
+
+
+def _write_down(one: Ended, path: Path) -> None:
+    fails = {f.claim: f.outcome for f in one.found if f.verdict == "fails"}
+    open_ = {f.claim: f.outcome for f in one.found if f.verdict == "unknown"}
+    line = {"row": one.row, "repetition": one.repetition, "seconds": round(one.seconds, 2)}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({**line, "error": one.error, "fails": fails, "unknown": open_}))
+        file.write("\n")
 
 
 if __name__ == "__main__":
