@@ -85,9 +85,14 @@ class GoalFrameSensitive(Oracle):
     def place(self, places, looks):
         return places + self.pull * looks[:, :2]
 
-    def _next(self, z, block):
-        seen = torch.cat([z[:, :2] - self.pull * z[:, 2:4], z[:, 2:]], dim=1)
-        return super()._next(seen, block)
+    def predict(self, z, blocks):
+        return super().predict(self._repaired(z), blocks)
+
+    def rollout(self, z, blocks):
+        return super().rollout(self._repaired(z), blocks)
+
+    def _repaired(self, z):
+        return torch.cat([z[..., :2] - self.pull * z[..., 2:4], z[..., 2:]], dim=-1)
 
 
 # --- the predictor -----------------------------------------------------------------------------
