@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -26,6 +26,7 @@ from perturbations.seeding import digest_json
 
 Column = list[float | int | bool | str | None]
 Rows = dict[str, Column]
+T = TypeVar("T")
 _FORMAT = "cell/0.2"
 _log = logging.getLogger(__name__)
 
@@ -68,6 +69,31 @@ class Finished(NamedTuple):
     cell: Cell
     seconds: float
     started_at: datetime
+
+
+class Held(BaseException):
+    """Another process runs a cell whose rows are needed here; like an interrupt, it is no crash."""
+
+
+def each(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """What calls give that do not wait for one another.
+
+    In a process that shares its cells with others, a call that needs what another process is
+    running does not keep the ones after it from being made.
+
+    Raises:
+        Held: one of them needs a cell that another process runs.
+    """
+    found: list[T] = []
+    held: Held | None = None
+    for call in calls:
+        try:
+            found.append(call())
+        except Held as error:
+            held = error
+    if held is not None:
+        raise held
+    return found
 
 
 class CellStore:
@@ -132,7 +158,9 @@ class Runner:
 
     `seconds` (by suite; reused cells at their first cost), `reused_cells`, `run_cells` and
     `oldest` (when the first of all these cells ran: reusing extends nothing) are kept apart from
-    the rows: rows are the same on every run, times are not.
+    the rows: rows are the same on every run, times are not. Cells that other processes ran for
+    this run (perturbations/engine.py) are no reused ones: `ran_elsewhere` holds their ids, and
+    `crashed_elsewhere` what was raised, by id.
     """
 
     def __init__(
@@ -146,6 +174,8 @@ class Runner:
         self.reused_cells = 0
         self.run_cells = 0
         self.oldest: datetime | None = None
+        self.ran_elsewhere: set[str] = set()
+        self.crashed_elsewhere: dict[str, str] = {}
         self._ended: dict[str, Cell] = {}
         self._inside_seconds = 0.0
 
@@ -157,21 +187,34 @@ class Runner:
         """
         if key.id in self._ended:
             return self._ended[key.id]
-        stored = self.store.load(key.id) if self.store else None
+        stored = self._stored(key)
         if stored is not None:
             finished = stored
-            self.reused_cells += 1
         else:
             finished = self._timed(key, fn)
-            self.run_cells += 1
             if self.store and finished.cell.status == "done":
                 self.store.save(finished)
-        cell = self._ended[key.id] = finished.cell
-        self.seconds[key.suite] += finished.seconds
         self.oldest = min(self.oldest or finished.started_at, finished.started_at)
+        if key.id not in self.ran_elsewhere:
+            is_reused = stored is not None and key.id not in self.crashed_elsewhere
+            self.count(Progress(finished.cell, finished.seconds, reused=is_reused))
+        self._ended[key.id] = finished.cell
+        return finished.cell
+
+    def count(self, ended: Progress) -> None:
+        """Take a cell into account that came to its end, here or in another process."""
+        self.reused_cells += ended.reused
+        self.run_cells += not ended.reused
+        self.seconds[ended.cell.suite] += ended.seconds
         if self.progress:
-            self.progress(Progress(cell, finished.seconds, reused=stored is not None))
-        return cell
+            self.progress(ended)
+
+    def _stored(self, key: CellKey) -> Finished | None:
+        """The cell as it ended before, or in another process of this run."""
+        if key.id in self.crashed_elsewhere:
+            error = self.crashed_elsewhere[key.id]
+            return Finished(_cell(key, error=error), 0.0, datetime.now(UTC))
+        return self.store.load(key.id) if self.store else None
 
     def _timed(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Finished:
         """The cell, and the seconds it took less those of cells that it ran itself."""

@@ -19,6 +19,7 @@ from perturbations.monitors import all_scores
 from perturbations.nuisance import FrameSeeds, Shift
 from perturbations.nuisances import find
 from perturbations.seeding import derive_seed
+from perturbations.stopwatch import STOPWATCH
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
@@ -134,7 +135,8 @@ def _act(bench: "Bench", loop: Loop, eyes: _Eyes) -> _Trail:
         if not len(open_cases):
             break
         num_steps = min(per_plan, budget - begin)
-        chosen = choose(open_cases, states[open_cases, begin], begin, num_steps)
+        with STOPWATCH.running("planning"):
+            chosen = choose(open_cases, states[open_cases, begin], begin, num_steps)
         chosen = executed(bench, chosen)
         for step in range(num_steps):
             now = begin + step

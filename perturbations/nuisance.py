@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from envelope.errors import EnvelopeError
 from envelope.records import Scalar
+from perturbations.stopwatch import STOPWATCH
 
 if TYPE_CHECKING:
     from perturbations.protocols import Frames, States, World
@@ -120,10 +121,11 @@ class Nuisance(ABC):
         self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
     ) -> "Frames":
         """Draw every state under an amount in `unit`, without a strength."""
-        if self.name in factors(world):
-            value = self.native_value(world, direction, amount)
-            return world.render(states, {self.name: value})
-        return self.change(world, states, direction, amount, seeds)
+        with STOPWATCH.running("rendering"):
+            if self.name in factors(world):
+                value = self.native_value(world, direction, amount)
+                return world.render(states, {self.name: value})
+            return self.change(world, states, direction, amount, seeds)
 
 
 def factors(world: "World") -> Mapping[str, Any]:

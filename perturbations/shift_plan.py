@@ -1,9 +1,11 @@
 """Which nuisance cells run, and in which order: closed loop is spent where it decides."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envelope.records import Criteria
+from perturbations.cells import each
 from perturbations.nuisance import Shift
 from perturbations.nuisances import find
 from perturbations.profiles import Profile
@@ -20,6 +22,7 @@ NUM_FEW = 3
 _FIRST = ("background.color", "light.gain", "camera.shift")
 """What a room changes most often; these come first when only a few classes can run."""
 _WORST_CLASSES = 2
+_OTHER_FRAMES: tuple["ShiftedFrames", ...] = ("goal", "both")
 
 
 def open_loop(bench: "Bench") -> list[Shift]:
@@ -57,12 +60,10 @@ def closed_loop(
     elif profile.shifted_cells == "bisect":
         _bisect(worst, drop, limit=criteria.max_success_drop)
     else:
-        for shift in shifts:
-            drop(shift, "current")
-        for ladder in worst.values():
-            for shift in ladder:
-                drop(shift, "goal")
-                drop(shift, "both")
+        chosen: list[Choice] = [(shift, "current") for shift in shifts]
+        of_worst = [shift for ladder in worst.values() for shift in ladder]
+        chosen += [(shift, frames) for shift in of_worst for frames in _OTHER_FRAMES]
+        each([partial(drop, *choice) for choice in chosen])
 
 
 def _worst_directions(
@@ -91,23 +92,28 @@ def _few(
     """A few classes: the weakest strength that moves the latent as far as one action block does,
     where a fragile model begins to fail; then the top, if that was harmless."""
     names = sorted(worst, key=lambda name: (name not in _FIRST, list(worst).index(name)))
-    for name in names[:NUM_FEW]:
-        top = worst[name][-1]
-        first = next((shift for shift in worst[name] if displacement(shift) >= 1), top)
+
+    def one_or_two(ladder: list[Shift]) -> None:
+        top = ladder[-1]
+        first = next((shift for shift in ladder if displacement(shift) >= 1), top)
         if drop(first, "current") <= limit and first != top:
             drop(top, "current")
+
+    each([partial(one_or_two, worst[name]) for name in names[:NUM_FEW]])
 
 
 def _bisect(worst: dict[str, list[Shift]], drop: Drop, *, limit: float) -> None:
     """Two strengths per class: the middle, then the top if that was harmless, else the bottom."""
-    seen: dict[str, tuple[float, Shift]] = {}
-    for name, ladder in worst.items():
+
+    def larger(ladder: list[Shift]) -> tuple[float, Shift]:
+        """The larger drop of the two, and where it was seen."""
         middle = ladder[(len(ladder) - 1) // 2]
-        middle_drop = drop(middle, "current")
-        seen[name] = (middle_drop, middle)
-        other = ladder[-1] if middle_drop <= limit else ladder[0]
-        if other != middle:
-            seen[name] = max(seen[name], (drop(other, "current"), other), key=lambda s: s[0])
-    for name in sorted(seen, key=lambda name: -seen[name][0])[:_WORST_CLASSES]:
-        drop(seen[name][1], "goal")
-        drop(seen[name][1], "both")
+        seen = drop(middle, "current"), middle
+        other = ladder[-1] if seen[0] <= limit else ladder[0]
+        if other == middle:
+            return seen
+        return max(seen, (drop(other, "current"), other), key=lambda s: s[0])
+
+    found = each([partial(larger, ladder) for ladder in worst.values()])
+    farthest = sorted(found, key=lambda seen: -seen[0])[:_WORST_CLASSES]
+    each([partial(drop, shift, frames) for _, shift in farthest for frames in _OTHER_FRAMES])

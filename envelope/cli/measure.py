@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-SUITES = ("planning", "nuisance_shift", "voe", "horizon_drift")
+from envelope.cli.choices import SUITES, Choices
+from envelope.records import Timing
 
 
 @click.command("measure")
@@ -48,6 +49,13 @@ SUITES = ("planning", "nuisance_shift", "voe", "horizon_drift")
     type=click.IntRange(1),
     help="Processor threads; 1 for a small model, else torch's choice.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that run cells; the result is the same for any number.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
@@ -65,6 +73,7 @@ def command(
     passphrase_env: str | None,
     device: str,
     threads: int | None,
+    workers: int,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -83,7 +92,7 @@ def command(
 
     from envelope.cli.files import Folder, folder_beside, read_bytes
     from envelope.cli.render import write_record_and_report
-    from envelope.cli.run import run
+    from envelope.cli.run import run_timed
     from envelope.cli.sign import sign
     from envelope.criteria import default_criteria, load_criteria
     from envelope.deploy import parse_deploy
@@ -101,20 +110,20 @@ def command(
     if deploy is not None:
         given = parse_deploy(read_bytes(deploy, next_step="check the path"), str(deploy))
     started = time.monotonic()
-    measurements = run(
-        model,
-        files,
-        world=world,
-        adapter=adapter,
+    choices = Choices(
+        model=model,
         criteria=load_criteria(criteria) if criteria else default_criteria(),
         profile=find_profile(profile),
-        suites=[name for name in SUITES if not chosen or name in chosen],
+        suites=tuple(name for name in SUITES if not chosen or name in chosen),
+        world=world,
+        adapter=adapter,
         seed=seed,
         device=device,
-        now=datetime.now(UTC),
         declared=given.file.planner_scope if given else None,
         threads=threads,
+        num_workers=workers,
     )
+    measurements, by_kind = run_timed(choices, files, now=datetime.now(UTC))
     envelope = write_record_and_report(files, measurements, checkpoint=model)
     if sign_key is not None:
         sign(files, envelope, sign_key, passphrase_env=passphrase_env)
@@ -135,6 +144,10 @@ def command(
                     "claims": {claim.id: claim.verdict for claim in envelope.claims},
                     "crashed_cells": len(crashed),
                     "seconds": round(time.monotonic() - started, 1),
+                    "run_cells": measurements.timing.run_cells,
+                    "reused_cells": measurements.timing.reused_cells,
+                    "suite_seconds": measurements.timing.suite_seconds,
+                    "kind_seconds": {kind: round(spent, 1) for kind, spent in by_kind.items()},
                     "signed": sign_key is not None,
                 },
                 indent=1,
@@ -142,6 +155,7 @@ def command(
         )
     else:
         _tell(files.path, envelope.claims, time.monotonic() - started, signed=sign_key is not None)
+        click.echo(time_spent(measurements.timing, by_kind), err=True)
         if outside:
             click.echo(f"{deploy} is still outside by {', '.join(outside)}")
     if crashed:
@@ -153,6 +167,21 @@ def command(
             err=True,
         )
     ctx.exit(status)
+
+
+def time_spent(timing: Timing, by_kind: dict[str, float]) -> str:
+    """Where the time went, and how much of it an earlier run had already spent."""
+    share = timing.reused_cells / max(1, timing.reused_cells + timing.run_cells)
+    return (
+        f"cells: {timing.run_cells} run, {timing.reused_cells} kept from before ({share:.0%})\n"
+        f"seconds by suite, kept cells at their first cost: {_listed(timing.suite_seconds)}\n"
+        f"seconds of this run by kind: {_listed(by_kind)}"
+    )
+
+
+def _listed(seconds: dict[str, float]) -> str:
+    longest_first = sorted(seconds.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {spent:.1f}" for name, spent in longest_first) or "none"
 
 
 def _tell(folder: Path, claims: list, seconds: float, *, signed: bool) -> None:  # type: ignore[type-arg]

@@ -1,54 +1,51 @@
 """Run the suites on a checkpoint and gather what they leave."""
 
 from datetime import datetime
-from pathlib import Path
+from functools import partial
+from typing import NamedTuple
 
+from envelope.cli.choices import Choices
 from envelope.cli.files import Folder, write_record
 from envelope.cli.progress import CellProgress
 from envelope.cli.source import tool
-from envelope.cli.workbench import build
-from envelope.deploy import DeployedPlanner
-from envelope.records import Criteria, Measurements, Observation, Timing
+from envelope.cli.workbench import bench_of, build
+from envelope.records import Measurements, Observation, Timing
 from envelope.times import time_text
 from perturbations import audit
 from perturbations.cells import CellStore, Runner
-from perturbations.profiles import Profile
+from perturbations.stopwatch import STOPWATCH
 
 
-def run(
-    model: Path,
-    files: Folder,
-    *,
-    world: str | None,
-    adapter: str,
-    criteria: Criteria,
-    profile: Profile,
-    suites: list[str],
-    seed: int,
-    device: str,
-    now: datetime,
-    declared: DeployedPlanner | None = None,
-    threads: int | None = None,
-) -> Measurements:
+class Ran(NamedTuple):
+    """What was measured, and where the time went."""
+
+    measurements: Measurements
+    seconds_by_kind: dict[str, float]
+    """Of this run alone, over all processes."""
+
+
+def run(choices: Choices, files: Folder, *, now: datetime) -> Measurements:
     """Measure; every finished cell is kept in the folder as it ends."""
+    return run_timed(choices, files, now=now).measurements
+
+
+def run_timed(choices: Choices, files: Folder, *, now: datetime) -> Ran:
+    """As `run`, with the time that it took."""
+    STOPWATCH.seconds.clear()
     with CellProgress() as progress:
         runner = Runner(CellStore(files.cells), progress)
-        work = build(
-            model,
-            world=world,
-            adapter=adapter,
-            criteria=criteria,
-            profile=profile,
-            suites=suites,
-            seed=seed,
-            device=device,
-            runner=runner,
-            declared=declared,
-            threads=threads,
-        )
+        work = build(choices, runner)
         write_record(files.cells / "plan.json", work.plan)
-        result = audit.run(work.bench, suites)
-    return Measurements(
+        if choices.num_workers > 1:
+            from perturbations.engine import run_ahead
+
+            run_ahead(
+                partial(bench_of, choices), choices.suites, runner, num_workers=choices.num_workers
+            )
+        result = audit.run(work.bench, choices.suites)
+    with STOPWATCH.running("statistics"):
+        summaries = audit.summarise(result.cells, result.monitors, work.plan)
+    measurements = Measurements(
         format="measurements/0.1",
         tool=tool(),
         plan=work.plan,
@@ -61,9 +58,9 @@ def run(
         planner_scope=work.planner_scope,
         model_state=work.model_state,
         cells=result.cells,
-        summaries=audit.summarise(result.cells, result.monitors, work.plan),
+        summaries=summaries,
         monitors=result.monitors,
-        suites=audit.texts(suites),
+        suites=audit.texts(choices.suites),
         pictures=result.pictures,
         not_measured=result.not_measured,
         timing=Timing(
@@ -73,3 +70,4 @@ def run(
             run_cells=runner.run_cells,
         ),
     )
+    return Ran(measurements, dict(STOPWATCH.seconds))

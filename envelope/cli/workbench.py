@@ -2,17 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 
+from envelope.cli.choices import Choices
 from envelope.cli.identity import identify
 from envelope.cli.source import MEASURING, source_digest
 from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.errors import EnvelopeError
-from envelope.records import Conventions, Criteria, ModelState, Plan, PlannerScope
+from envelope.records import Conventions, ModelState, Plan, PlannerScope
 from envelope.strict import canonical
 from lewm.adapter import AuditableModel, load_model
 from lewm.cases import sample_cases
@@ -24,9 +24,9 @@ from perturbations import audit
 from perturbations.bench import Bench
 from perturbations.cells import Runner
 from perturbations.episodes import Cases, Episodes
-from perturbations.profiles import Profile
 from perturbations.protocols import Planner
 from perturbations.seeding import derive_seed
+from perturbations.stopwatch import STOPWATCH
 
 GOAL_OFFSET_ENV_STEPS = 25
 BUDGET_ENV_STEPS = 50
@@ -58,20 +58,12 @@ class Workbench:
     world_scope: dict[str, Any]
 
 
-def build(
-    path: Path,
-    *,
-    world: str | None,
-    adapter: str,
-    criteria: Criteria,
-    profile: Profile,
-    suites: list[str],
-    seed: int,
-    device: str,
-    runner: Runner,
-    declared: DeployedPlanner | None = None,
-    threads: int | None = None,
-) -> Workbench:
+def bench_of(choices: Choices, runner: Runner) -> Bench:
+    """The bench alone, for a process that runs cells."""
+    return build(choices, runner).bench
+
+
+def build(choices: Choices, runner: Runner) -> Workbench:
     """Load a checkpoint and lay out everything that measuring it needs.
 
     The planner is the checkpoint's own, with what `declared` says instead.
@@ -80,6 +72,8 @@ def build(
         EnvelopeError: no such adapter or device, or the checkpoint does not fit the world.
         LewmError: the checkpoint cannot be loaded.
     """
+    adapter, seed, device = choices.adapter, choices.seed, choices.device
+    declared, profile = choices.declared or DeployedPlanner(), choices.profile
     if not 0 <= seed < _MAX_SEED:
         raise EnvelopeError(
             f"--seed is {seed}, its range is 0 to {_MAX_SEED - 1}",
@@ -91,16 +85,17 @@ def build(
             next_step="name one of them with --adapter",
         )
     _require_device(device)
-    model = ADAPTERS[adapter](path, device)
-    if threads is not None or model.num_parameters < _SMALL_MODEL:
-        torch.set_num_threads(threads or 1)
-    simulator = make_world(_world_scope(model, world))
+    model = ADAPTERS[adapter](choices.model, device)
+    if choices.threads is not None or model.num_parameters < _SMALL_MODEL:
+        torch.set_num_threads(choices.threads or 1)
+    simulator = make_world(_world_scope(model, choices.world))
     model.require_world(simulator)
     # The planner takes the adapter's models only; the suites hand it nothing else.
-    config = _plan_config(model, declared or DeployedPlanner())
+    config = _plan_config(model, declared)
     planner = cast(Planner, make_planner(config))
+    _watch(model, simulator, planner)
     state = identify(model, adapter=adapter)
-    scope = _planner_scope(model, config, simulator, device, declared or DeployedPlanner())
+    scope = _planner_scope(model, config, simulator, device, declared)
     offset = scope.conventions.goal_offset_env_steps
     # Drift is measured as far as the planner looks, and no closed loop is longer than what the
     # monitors were calibrated on.
@@ -116,7 +111,7 @@ def build(
         cases=_cases(simulator, profile.num_cases, offset, seed),
         calibration=_episodes(simulator, profile.num_calibration_episodes, length, seed, "set"),
         scoring=_episodes(simulator, profile.num_scoring_episodes, length, seed, "score"),
-        criteria=criteria,
+        criteria=choices.criteria,
         profile=profile,
         seed=seed,
         identity={
@@ -133,7 +128,14 @@ def build(
         },
         runner=runner,
     )
-    return Workbench(bench, audit.plan(bench, suites), state, scope, simulator.scope())
+    return Workbench(bench, audit.plan(bench, choices.suites), state, scope, simulator.scope())
+
+
+def _watch(model: AuditableModel, world: Any, planner: Planner) -> None:
+    """Have the stopwatch tell apart where the time goes."""
+    STOPWATCH.watch(world, render="rendering")
+    STOPWATCH.watch(planner, plan="planning", plan_in_world="planning")
+    STOPWATCH.watch(model, encode="encoding", predict="predicting", rollout="predicting")
 
 
 def _require_device(device: str) -> None:

@@ -1,6 +1,6 @@
 """Measure one checkpoint with a handful of rows.
 
-    python -m tests.cli.interrupted MODEL OUT CRITERIA
+    python -m tests.cli.interrupted MODEL OUT CRITERIA WORKERS
 
 runs as a process of its own, so that a test can kill it.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from envelope.cli.choices import Choices
 from envelope.cli.files import Folder
 from envelope.cli.render import write_record_and_report
 from envelope.cli.run import run
@@ -33,23 +34,24 @@ HANDFUL = Profile(
 )
 
 
-def measure(model: Path, folder: Folder, criteria: Path) -> None:
+def measure(model: Path, folder: Folder, criteria: Path, *, num_workers: int = 1) -> None:
     """What `envelope measure` does, with the profile above."""
-    measurements = run(
-        model,
-        folder,
-        world=None,
-        adapter="lewm",
+    choices = Choices(
+        model=model,
         criteria=load_criteria(criteria),
         profile=HANDFUL,
-        suites=["planning", "nuisance_shift", "voe", "horizon_drift"],
-        seed=0,
-        device="cpu",
-        now=datetime.now(UTC),
+        suites=("planning", "representation", "nuisance_shift", "voe", "horizon_drift"),
+        num_workers=num_workers,
     )
+    measurements = run(choices, folder, now=datetime.now(UTC))
     write_record_and_report(folder, measurements, checkpoint=model)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    measure(Path(sys.argv[1]), Folder(Path(sys.argv[2])), Path(sys.argv[3]))
+    measure(
+        Path(sys.argv[1]),
+        Folder(Path(sys.argv[2])),
+        Path(sys.argv[3]),
+        num_workers=int(sys.argv[4]),
+    )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from envelope.cli.choices import Choices
 from envelope.cli.files import Folder
 from envelope.cli.run import run
 from envelope.criteria import default_criteria
@@ -24,18 +25,10 @@ SMALL = replace(
 
 def claims_of(checkpoint: Path, folder: Path) -> list[Claim]:
     """Claims after measuring `planning` alone."""
-    measurements = run(
-        checkpoint,
-        Folder(folder),
-        world=None,
-        adapter="lewm",
-        criteria=default_criteria(),
-        profile=SMALL,
-        suites=["planning"],
-        seed=0,
-        device="cpu",
-        now=datetime(2026, 1, 5, tzinfo=UTC),
+    choices = Choices(
+        model=checkpoint, criteria=default_criteria(), profile=SMALL, suites=("planning",)
     )
+    measurements = run(choices, Folder(folder), now=datetime(2026, 1, 5, tzinfo=UTC))
     return draft(measurements).claims
 
 

@@ -59,11 +59,19 @@ def checkpoint(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("checkpoint")
-def test_a_run_that_was_killed_goes_on_and_says_the_same_as_one_that_was_not():
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_a_run_that_was_killed_goes_on_and_says_the_same_as_one_that_was_not(num_workers):
     whole, killed = Folder(Path("whole.envelope")), Folder(Path("killed.envelope"))
     measure(whole)
 
-    words = ("-m", "tests.cli.interrupted", "ckpt.pt", killed.path, "criteria.yaml")
+    words = (
+        "-m",
+        "tests.cli.interrupted",
+        "ckpt.pt",
+        killed.path,
+        "criteria.yaml",
+        str(num_workers),
+    )
     assert end_after(killed, 4, signal.SIGKILL, *words).status == -signal.SIGKILL
     assert [path.name for path in killed.path.iterdir()] == [".cells"]
     kept = finished_cells(killed)
