@@ -35,11 +35,16 @@ def joint_claim(
     ).claim(partial(_judge, evidence, criteria, classes, monitors))
 
 
+def is_admitted(found: Class) -> bool:
+    """Whether any amount off nominal is."""
+    return found.admitted.low < found.admitted.high
+
+
 def covers(cell: Cell, classes: dict[str, Class]) -> str:
     """What of the admitted ranges lies outside the box of a cell; empty when nothing does."""
     for name, found in classes.items():
         admitted = found.admitted
-        if admitted.low == admitted.high:
+        if not is_admitted(found):
             continue
         low, high = cell.condition.get(f"low.{name}"), cell.condition.get(f"high.{name}")
         if low is None or high is None:
@@ -57,7 +62,7 @@ def _judge(
 ) -> Judged:
     evidence.need_suite(_SUITE)
     clean_success(evidence)
-    admitted = [name for name, one in classes.items() if one.admitted.low < one.admitted.high]
+    admitted = [name for name, one in classes.items() if is_admitted(one)]
     crashed = [one for one in evidence.cells(_SUITE) if one.status == "crashed"]
     if len(admitted) < 2 and crashed:
         evidence.need_rows(crashed, _SUITE)

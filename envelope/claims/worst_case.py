@@ -8,7 +8,7 @@ from functools import partial
 
 from envelope.claims.evidence import Evidence, Missing
 from envelope.claims.nuisance import Class
-from envelope.claims.nuisance_joint import covers
+from envelope.claims.nuisance_joint import covers, is_admitted
 from envelope.claims.planning import clean_success
 from envelope.claims.rules import CLOSED_LOOP, OUTCOMES, Judged, Rule
 from envelope.claims.words import at_most, figures, number, settle
@@ -45,7 +45,8 @@ def worst_case_claims(
 
 
 def _judge(evidence: Evidence, criteria: Criteria, name: str, classes: dict[str, Class]) -> Judged:
-    evidence.need_suite(_SUITE)
+    for suite in ("nuisance_shift", _SUITE):
+        evidence.need_suite(suite)
     clean_success(evidence)
     shifted = evidence.cells("nuisance_shift", **({} if name == _JOINT else {"nuisance": name}))
     if any(cell.status == "crashed" for cell in shifted):
@@ -67,13 +68,15 @@ def _judge(evidence: Evidence, criteria: Criteria, name: str, classes: dict[str,
     reason += f"; allowed {number(limit)}"
     if verdict == "unknown":
         reason += f"; {settle(found, limit)}"
-    own = classes if name == _JOINT else {n: c for n, c in classes.items() if n == name}
-    if not cell.condition.get("is_admitted"):
-        reason += "; no amount is admitted, and it went up to the smallest that ran"
-        if verdict == "holds":
-            return Judged("unknown", "inconclusive", reason, [measurement], found)
-    elif verdict == "holds" and (outside := covers(cell, own)):
-        return Judged("unknown", "inconclusive", f"{reason}; {outside}", [measurement], found)
+    own = {n: c for n, c in classes.items() if name in (_JOINT, n) and is_admitted(c)}
+    if not cell.condition.get("is_admitted") or not own:
+        problem = "no amount is admitted, and it went up to the smallest that ran"
+    else:
+        problem = covers(cell, own)
+    if problem and verdict == "holds":
+        verdict = "unknown"
+    if problem:
+        reason += f"; {problem}"
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)
 
 

@@ -146,7 +146,7 @@ def test_leaving_the_failing_cells_out_does_not_make_a_class_hold():
     def is_failing(condition):
         return (
             condition.get("nuisance") == "agent.color"
-            and condition["strength"] == 1.0
+            and condition.get("strength") == 1.0
             and "frames" in condition
         )
 

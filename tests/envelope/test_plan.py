@@ -79,6 +79,7 @@ def test_a_lapse_of_nothing_relied_on_asks_for_all_of_its_suites():
     assert {cost.suite for cost in found.suites} == {
         "planning",
         "nuisance_shift",
+        "worst_case",
         "voe",
         "horizon_drift",
     }

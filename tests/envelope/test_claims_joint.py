@@ -1,0 +1,200 @@
+"""Several nuisances at once, and the worst of each: what holds, and what missing evidence takes."""
+
+import pytest
+
+from envelope.claims import make_claims
+from envelope.scope import compare_scope
+from tests.envelope.builders import (
+    BOX,
+    crashed,
+    default_criteria,
+    draft,
+    measurements,
+    together,
+)
+from tests.envelope.judging import (
+    checked,
+    claim_of,
+    deployment,
+    replaced,
+    template_data,
+    with_interval,
+)
+
+
+def with_joint(*cells_and_summaries):
+    """The made-up run with these joint cells instead of its own."""
+    base = measurements()
+    cells = [cell for cell in base.cells if cell.condition.get("loop") != "joint"]
+    found = [one for one in base.summaries if not one.quantity.startswith("joint_")]
+    for cell, summaries in cells_and_summaries:
+        cells.append(cell)
+        found += summaries
+    return base.model_copy(update={"cells": cells, "summaries": found})
+
+
+def holding():
+    return with_joint(together("uniform", 0.01, 0.06), together("ends", 0.03, 0.06))
+
+
+def judged(found):
+    return make_claims(found, default_criteria())
+
+
+def off_nominal(*names):
+    data = template_data()
+    amounts = {"background.color": {"max_delta_e": 4}, "blur": {"max_px": 1}}
+    data["input_scope"]["nuisance"].update({name: amounts[name] for name in names})
+    return data
+
+
+def status_of(envelope, field, *names):
+    found = compare_scope(envelope, deployment(off_nominal(*names)))
+    return next(one for one in found if one.field == f"input_scope.nuisance.{field}").status
+
+
+def test_the_box_is_admitted_when_inside_and_at_its_ends_success_is_kept():
+    found = judged(holding())
+
+    assert found.joint
+    assert claim_of(holding(), "nuisance.joint").outcome == "robust"
+    assert not any("several nuisances" in one.what for one in found.not_measured)
+
+
+@pytest.mark.parametrize(
+    ("cells", "verdict", "outcome"),
+    [
+        ([("uniform", 0.4, 0.1)], "fails", "fails_silently"),
+        ([("uniform", 0.01, 0.06), ("ends", 0.4, 0.1)], "fails", "fails_silently"),
+        ([("uniform", 0.09, 0.06)], "unknown", "inconclusive"),
+        ([("uniform", 0.01, 0.06), ("ends", 0.09, 0.06)], "unknown", "inconclusive"),
+        ([("uniform", 0.01, 0.06)], "unknown", "not_measured"),
+        ([("ends", 0.01, 0.06)], "unknown", "not_measured"),
+        ([], "unknown", "not_measured"),
+    ],
+)
+def test_anything_less_leaves_one_axis_at_a_time(cells, verdict, outcome):
+    found = with_joint(*(together(*one) for one in cells))
+
+    claim = claim_of(found, "nuisance.joint")
+
+    assert (claim.verdict, claim.outcome) == (verdict, outcome)
+    assert not judged(found).joint
+
+
+def test_without_a_joint_cell_the_record_says_what_was_not_measured():
+    listed = [one.what for one in judged(with_joint()).not_measured]
+
+    assert "several nuisances at once" in listed
+
+
+def test_a_box_smaller_than_what_is_admitted_admits_nothing_together():
+    low = dict(BOX)
+    base = holding()
+    shrunk = [
+        cell.model_copy(update={"condition": {**cell.condition, "high.blur": 1.9}})
+        if cell.condition.get("loop") == "joint"
+        else cell
+        for cell in base.cells
+    ]
+    found = base.model_copy(update={"cells": shrunk})
+
+    claim = claim_of(found, "nuisance.joint")
+
+    assert low["blur"][1] == 2.0
+    assert claim.verdict == "unknown"
+    assert "was drawn from 0 to 1.9" in claim.reason
+
+
+def test_a_crashed_joint_cell_is_unknown_and_never_a_finding():
+    base = holding()
+    cells = [crashed(c) if c.condition.get("loop") == "joint" else c for c in base.cells]
+    found = base.model_copy(update={"cells": cells})
+
+    assert claim_of(found, "nuisance.joint").outcome == "crashed"
+    assert not judged(found).joint
+
+
+def test_rows_without_their_summary_are_no_evidence():
+    found = with_joint(together("uniform", 0.01, 0.06), (together("ends", 0.03, 0.06)[0], []))
+
+    assert claim_of(found, "nuisance.joint").verdict == "unknown"
+
+
+def test_two_axes_off_nominal_are_inside_only_with_the_box():
+    one_axis, box = draft(measurements()), draft(holding())
+
+    assert status_of(one_axis, "background.color", "background.color", "blur") == "inside"
+    assert status_of(one_axis, "blur", "background.color", "blur") == "unmeasured"
+    assert status_of(box, "blur", "background.color", "blur") == "inside"
+    data = off_nominal("background.color", "blur")
+    assert checked(data, envelope=one_axis).exit_status == 1
+    assert checked(data, envelope=box).exit_status == 0
+
+
+def test_a_class_outside_its_range_is_outside_the_box_too():
+    box = draft(holding())
+    data = off_nominal("blur")
+    data["input_scope"]["nuisance"]["background.color"] = {"max_delta_e": 9}
+
+    assert checked(data, envelope=box).exit_status == 1
+
+
+def test_a_planner_axis_is_not_in_the_box():
+    data = off_nominal("blur")
+    data["planner_scope"]["conventions"]["goal_offset_env_steps"] = 20
+
+    assert checked(data, envelope=draft(holding())).exit_status == 1
+
+
+def test_leaving_the_range_of_one_class_lapses_the_claim_about_all():
+    box = draft(holding())
+    named = [t for t in box.revalidation_triggers if t.field == "input_scope.nuisance.blur"]
+
+    assert all("nuisance.joint" in trigger.claims for trigger in named)
+    assert named
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "words"),
+    [
+        ("blur", "unknown", "would settle it"),
+        ("light.gain", "holds", "0.00 [0.00, 0.06] of 60 solved cases"),
+        ("background.color", "fails", "half of those broke"),
+        ("noise", "fails", "no amount is admitted"),
+        ("camera.shift", "unknown", "no amount is admitted"),
+        ("joint", "unknown", "another planner stream loses"),
+    ],
+)
+def test_the_worst_case_is_a_bound_by_the_end_of_its_interval(name, verdict, words):
+    claim = claim_of(measurements(), f"worst_case.{name}")
+
+    assert (claim.verdict, claim.kind) == (verdict, "bound")
+    assert words in claim.reason
+
+
+def test_what_is_no_longer_admitted_was_not_searched():
+    found = replaced(
+        "nuisance_shift/success_drop", with_interval(0.0, 0.05, 0.2), nuisance="light.gain"
+    )
+
+    assert claim_of(measurements(), "worst_case.light.gain").verdict == "holds"
+    assert claim_of(found, "worst_case.light.gain").verdict == "unknown"
+
+
+def test_a_laxer_limit_admits_more_than_was_searched():
+    laxer = default_criteria().model_copy(update={"max_success_drop": 0.7})
+    claims = {claim.id: claim for claim in make_claims(measurements(), laxer).claims}
+
+    assert claims["worst_case.agent.color"].verdict == "unknown"
+    assert "is admitted from 0 to 50" in claims["worst_case.agent.color"].reason
+
+
+def test_without_the_suite_only_the_claim_about_all_is_there_and_it_is_unknown():
+    base = measurements()
+    plan = base.plan.model_copy(update={"suites": ["planning", "nuisance_shift"]})
+    found = base.model_copy(update={"plan": plan})
+
+    claims = [c for c in judged(found).claims if c.id.startswith("worst_case.")]
+
+    assert [(c.id, c.verdict) for c in claims] == [("worst_case.joint", "unknown")]
