@@ -134,6 +134,10 @@ class Migration(Suite):
             yield from self._monitor(name, base, candidate, missing)
         yield self._drift(base, candidate, missing)
 
+    def num_cases_run(self, cells: Sequence[Cell]) -> int:
+        """Closed-loop cases that both arms ran."""
+        return len(self._successes(cells)[0])
+
     @cached_property
     def horizon(self) -> int:
         """Model steps that the planner looks ahead, as far as they were measured."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "keygen": "Make a key pair to sign with.",
     "trust": "Say whose signatures count here.",
     "measure": "Measure a checkpoint and leave a record, a report and a deploy file.",
+    "gate": "May this fine-tuned candidate take its base's place?",
     "draft": "Make the record again from stored measurements.",
     "report": "Make the report again from a stored record.",
     "sign": "Sign a record, its measurements and its report.",

@@ -71,6 +71,12 @@ def identify(model: Any, *, adapter: str = "lewm") -> ModelState:
     )
 
 
+def model_digest(state: ModelState) -> str:
+    """What cells rest on that a model alone decides: tensors, configuration, adapter."""
+    parts = [state.tensor_digest, state.config_digest, state.adapter]
+    return hashlib.sha256(canonical(parts)).hexdigest()
+
+
 def _code(name: str, tensor: torch.Tensor) -> str:
     if tensor.layout is not torch.strided or tensor.is_meta or tensor.dtype not in _DTYPE_CODES:
         raise EnvelopeError(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from envelope.cli.choices import Choices
-from envelope.cli.identity import identify
+from envelope.cli.identity import identify, model_digest
 from envelope.cli.source import MEASURING, source_digest
 from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.errors import EnvelopeError
@@ -115,7 +115,7 @@ def build(choices: Choices, runner: Runner) -> Workbench:
         profile=profile,
         seed=seed,
         identity={
-            "model": _digest([state.tensor_digest, state.config_digest, adapter]),
+            "model": model_digest(state),
             "world": _digest(simulator.scope()),
             "planner": _digest(scope.model_dump(mode="json")),
             "evaluator": source_digest(MEASURING),

@@ -1,0 +1,185 @@
+"""`envelope gate`: may this candidate take its base's place?"""
+
+import logging
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envelope.errors import BadFile, EnvelopeError
+
+if TYPE_CHECKING:
+    from envelope.records import Envelope
+
+
+@click.command("gate")
+@click.option("--base", type=click.Path(path_type=Path), required=True, help="Checkpoint in use.")
+@click.option(
+    "--candidate",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Checkpoint that is to take its place, such as a fine-tune.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "standard", "deep"]),
+    default="quick",
+    show_default=True,
+    help="How much to measure.",
+)
+@click.option("--cases", type=click.IntRange(10, 100_000), help="Closed-loop cases instead.")
+@click.option("--episodes", type=click.IntRange(10, 100_000), help="Lawful episodes instead.")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="Largest harmless loss of success, more false alarms and drift; twice it for detection.",
+)
+@click.option(
+    "--monitor",
+    "monitors",
+    multiple=True,
+    default=("surprise",),
+    show_default=True,
+    help="Monitor that the deployment relies on; repeat for several.",
+)
+@click.option("--criteria", type=click.Path(path_type=Path), help="Criteria file (YAML).")
+@click.option(
+    "--envelope",
+    "attestation",
+    type=click.Path(path_type=Path),
+    help="The base's attestation: its criteria and planner are used, and the base must be its.",
+)
+@click.option("--key", type=click.Path(path_type=Path), help="Public key to trust.")
+@click.option("--trust", type=click.Path(path_type=Path), help="Trust file.")
+@click.option("--world", help="World to measure in; the base's own unless given.")
+@click.option("--adapter", default="lewm", show_default=True, help="How to read the checkpoints.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--threads", type=click.IntRange(1), help="Processor threads.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; CANDIDATE's stem + .gate.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    base: Path,
+    candidate: Path,
+    profile: str,
+    cases: int | None,
+    episodes: int | None,
+    margin: float,
+    monitors: tuple[str, ...],
+    criteria: Path | None,
+    attestation: Path | None,
+    key: Path | None,
+    trust: Path | None,
+    world: str | None,
+    adapter: str,
+    device: str,
+    threads: int | None,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare a candidate with its base on the same cases, and accept or revert.
+
+    Leaves gate.json in the folder. What `envelope measure` found out about either model before is
+    used, and a run that was stopped goes on where it stopped. See docs/gate.md.
+
+    \b
+    Example:
+        envelope gate --base base.pt --candidate tuned.pt
+
+    Exit status: 0 accepted, 1 reverted or undecided, 2 could not evaluate, 3 evidence
+    not trusted.
+    """
+    from envelope.cli.choices import Choices
+    from envelope.cli.files import folder_beside, write_record
+    from envelope.cli.migrate import SUITES, migrate
+    from envelope.criteria import default_criteria, load_criteria
+    from envelope.deploy import DeployedPlanner
+    from envelope.records import Margins
+    from perturbations.profiles import find_profile
+
+    if not os.environ.get("ENVELOPE_TRACEBACK"):
+        logging.getLogger("perturbations").setLevel(logging.ERROR)  # a crash is told in one line
+    if attestation is not None and criteria is not None:
+        raise BadFile(
+            f"--criteria is {criteria} and --envelope {attestation}, which has criteria too",
+            next_step="give one of them",
+        )
+    record = None if attestation is None else _attested(attestation, key, trust)
+    chosen = find_profile(profile)
+    chosen = replace(
+        chosen,
+        num_cases=cases or chosen.num_cases,
+        num_scoring_episodes=episodes or chosen.num_scoring_episodes,
+        goal_offsets_env_steps=(),
+    )
+    given = load_criteria(criteria) if criteria else default_criteria()
+    declared = None
+    if record is not None:
+        given = record.criteria
+        scope = record.planner_scope.model_dump(include=set(DeployedPlanner.model_fields))
+        declared = DeployedPlanner.model_validate(scope)
+    folder = out or folder_beside(candidate).with_suffix(".gate")
+    outcome = migrate(
+        Choices(
+            model=base,
+            criteria=given,
+            profile=chosen,
+            suites=SUITES,
+            world=world,
+            adapter=adapter,
+            seed=seed,
+            device=device,
+            declared=declared,
+            threads=threads,
+        ),
+        candidate,
+        folder / ".cells",
+        margins=Margins(
+            success=margin, detection=2 * margin, false_alarms=margin, drift_ratio=margin
+        ),
+        monitors=monitors,
+        now=datetime.now(UTC),
+        recorded=record.model_state if record else None,
+    )
+    if outcome.crashed:
+        names = sorted({f"{one.suite} {one.arm}: {one.error}" for one in outcome.crashed})
+        raise _Crashed(
+            f"{len(outcome.crashed)} cells crashed, so nothing was decided: {'; '.join(names[:3])}",
+            next_step="mend the cause and run the same command again; finished cells are kept",
+        )
+    write_record(folder / "gate.json", outcome.gate)
+    click.echo(outcome.gate.as_json() if as_json else outcome.gate.as_text())
+    ctx.exit(outcome.gate.exit_status)
+
+
+class _Crashed(EnvelopeError):
+    """A suite raised; that is no finding about the candidate."""
+
+    reason = "crashed"
+
+
+def _attested(attestation: Path, key: Path | None, trust: Path | None) -> "Envelope":
+    """The base's record, once somebody trusted vouches for it.
+
+    Raises:
+        NotTrusted: nobody does.
+    """
+    from envelope.cli.files import read_bytes
+    from envelope.records import Envelope
+    from envelope.times import parse_time
+    from envelope.trust_lookup import find_trust
+
+    now = datetime.now(UTC)
+    believed = find_trust(key=key, trust=trust)
+    data = read_bytes(attestation, next_step="check the path, or leave --envelope out")
+    record = believed.open(data, now=now, name=str(attestation)).record(Envelope)
+    believed.policy.require_fresh(parse_time(record.measured_at, "measured_at"), now=now)
+    return record

@@ -1,0 +1,152 @@
+"""Run the migration suite on two checkpoints and decide what it shows."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from envelope import gate
+from envelope.cli.choices import Choices
+from envelope.cli.files import Folder, folder_beside
+from envelope.cli.identity import identify, model_digest
+from envelope.cli.progress import CellProgress
+from envelope.cli.source import tool
+from envelope.cli.workbench import ADAPTERS, Workbench, build
+from envelope.errors import EnvelopeError
+from envelope.records import Cell, Margins, ModelState
+from envelope.times import time_text
+from lewm.adapter import AuditableModel
+from perturbations.bench import Bench
+from perturbations.cells import CellStore, Finished, Runner
+from perturbations.migration import Migration
+from perturbations.seeding import derive_seed
+
+SUITES = ("planning", "voe", "horizon_drift")
+"""Suites whose cells a migration takes from, and shares with, `envelope measure`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A decision, and cells that crashed instead of saying something."""
+
+    gate: gate.Gate
+    crashed: list[Cell]
+
+
+class _SharedStore(CellStore):
+    """Writes into one folder; reads what `envelope measure` left beside the model as well."""
+
+    def __init__(self, folder: Path, model: Path) -> None:
+        super().__init__(folder)
+        self.measured = CellStore(Folder(folder_beside(model)).cells)
+
+    def load(self, cell_id: str) -> Finished | None:
+        return super().load(cell_id) or self.measured.load(cell_id)
+
+
+def migrate(
+    choices: Choices,
+    candidate: Path,
+    cells: Path,
+    *,
+    margins: Margins,
+    monitors: tuple[str, ...],
+    now: datetime,
+    recorded: ModelState | None = None,
+) -> Outcome:
+    """Compare, and decide.
+
+    Args:
+        choices: about the base; the candidate is measured likewise, under the base's planner.
+        candidate: checkpoint.
+        cells: folder that keeps finished cells.
+        margins: largest harmless differences.
+        monitors: whose detections and false alarms decide.
+        now: time of day, for the record.
+        recorded: model state in the base's attestation, which the base must have.
+
+    Raises:
+        EnvelopeError: the two cannot be compared, or the suite cannot measure this.
+        DigestMismatch: the base is not the model in the record.
+        LewmError: a checkpoint cannot be loaded.
+    """
+    with CellProgress() as progress:
+        work = build(choices, Runner(_SharedStore(cells, choices.model), progress))
+        if recorded is not None:
+            _require_recorded(work.model_state, recorded, choices.model)
+        runner = Runner(_SharedStore(cells, candidate), progress)
+        bench, state = _candidate_bench(work, choices, candidate, runner)
+        suite = Migration(work.bench, margins, monitors)
+        same = bench.identity == work.bench.identity
+        found = [] if same else suite.run(bench)
+    summaries = [] if same else suite.summarise(found, seed=choices.seed)
+    needed = {} if same else suite.cases_that_would_decide(found)
+    compared = gate.compare(summaries, margins, needed)
+    decision, reasons = gate.SAME if same else gate.decide(compared)
+    made = gate.Gate(
+        format="gate/0.1",
+        decision=decision,
+        exit_status=0 if decision == "accept" else 1,
+        reasons=reasons,
+        compared=compared,
+        reported=gate.reported(summaries),
+        base=work.model_state,
+        candidate=state,
+        margins=margins,
+        criteria=choices.criteria,
+        planner_scope=work.planner_scope,
+        world=work.world_scope["world"],
+        profile=choices.profile.name,
+        seed=choices.seed,
+        num_cases=len(work.bench.cases),
+        num_cases_run=suite.num_cases_run(found),
+        cells=[cell.id for cell in found],
+        tool=tool(),
+        measured_at=time_text(now),
+    )
+    return Outcome(made, [cell for cell in found if cell.status == "crashed"])
+
+
+def _candidate_bench(
+    work: Workbench, choices: Choices, path: Path, runner: Runner
+) -> tuple[Bench, ModelState]:
+    """The base's bench with another model on it: same world, planner, cases and episodes."""
+    model = ADAPTERS[choices.adapter](path, choices.device)
+    _require_comparable(model, work, choices.model, choices.world)
+    state = identify(model, adapter=choices.adapter)
+    bench = replace(
+        work.bench,
+        model=model,
+        twin=model.untrained_twin(derive_seed(choices.seed, "twin")),
+        identity={**work.bench.identity, "model": model_digest(state)},
+        runner=runner,
+    )
+    return bench, state
+
+
+def _require_comparable(
+    model: AuditableModel, work: Workbench, base: Path, world: str | None
+) -> None:
+    """Hold the candidate to what the base's planner and world need; latents may differ in width."""
+    trained_in = model.world.get("world")
+    old = work.bench
+    for what, theirs, ours in (
+        ("world", trained_in if world is None else world, work.world_scope["world"]),
+        ("frame size in px", model.config.image_size, work.world_scope["size_px"]),
+        ("action width", model.action_width, old.model.action_width),
+        ("block size in env steps", model.block_size, old.block_size),
+    ):
+        if theirs != ours:
+            raise EnvelopeError(
+                f"{model.name} cannot take the place of {base.name}: its {what} is {theirs}, the "
+                f"base's {ours}",
+                next_step="compare a candidate with the base that it was made from",
+            )
+    model.require_world(old.world)
+
+
+def _require_recorded(state: ModelState, recorded: ModelState, path: Path) -> None:
+    from envelope.same_model import ModelIdentity, require_same_model
+
+    files = {file.path: file.sha256 for file in state.files}
+    at_hand = ModelIdentity(path.name, files, state.tensor_digest, state.config_digest)
+    require_same_model(recorded, at_hand)

@@ -1,0 +1,250 @@
+"""May this candidate take its base's place? Measurements of both in, one decision out.
+
+Accept only where non-inferiority was shown for success, every violation class that the base
+detects, false alarms and drift; revert where the candidate was shown to be worse in any; undecided
+otherwise. Probes, latent errors and how far the latents moved are reported and decide nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from envelope.records import (
+    Criteria,
+    Estimate,
+    Margins,
+    Measurement,
+    ModelState,
+    PlannerScope,
+    Record,
+    Scalar,
+    Sha256,
+    Tool,
+)
+
+Kind = Literal["success", "detection", "false_alarms", "drift_ratio"]
+Status = Literal["non_inferior", "inferior", "undecided", "not_measured"]
+Decision = Literal["accept", "revert", "undecided"]
+Code = Literal["non_inferior", "same_model", "inferior", "undecided", "not_measured"]
+"""Why a candidate was decided on as it was. Codes are stable: programs read them."""
+SIGNIFICANCE = 0.05
+"""Family-wise, after Holm."""
+_KINDS: Mapping[str, Kind] = {
+    "success_difference": "success",
+    "detection_difference": "detection",
+    "false_alarms_difference": "false_alarms",
+    "drift_ratio_difference": "drift_ratio",
+}
+_HIGHER_IS_WORSE = ("false_alarms", "drift_ratio")
+_NAMED_BY = ("monitor", "violation", "horizon")
+
+
+class Compared(Record):
+    """One comparison that decides: candidate less base."""
+
+    kind: Kind
+    subject: str
+    """Such as `detection.surprise.teleport`."""
+    status: Status
+    difference: Estimate | None
+    margin: float
+    """Largest harmless difference."""
+    p_holm: float | None
+    """Of "not worse", adjusted over all comparisons."""
+    needed: int | None
+    """Cases or episodes that would decide; None where decided, or where no number would."""
+    evidence: str
+    """Id of the measurement."""
+    note: str
+
+
+class GateReason(Record):
+    """One reason for the decision."""
+
+    code: Code
+    subject: str
+    message: str
+
+
+class Gate(Record):
+    """What was decided, and everything it rests on."""
+
+    format: Literal["gate/0.1"]
+    decision: Decision
+    exit_status: Literal[0, 1]
+    """0 exactly when accepted; 2 and 3 are errors and never become a decision."""
+    reasons: list[GateReason] = Field(min_length=1)
+    compared: list[Compared]
+    reported: list[Measurement]
+    """What was measured besides and decides nothing."""
+    base: ModelState
+    candidate: ModelState
+    margins: Margins
+    criteria: Criteria
+    planner_scope: PlannerScope
+    """The base's; both models plan with it."""
+    world: str
+    profile: Literal["quick", "standard", "deep"]
+    seed: int
+    num_cases: int
+    """Closed-loop cases that were planned."""
+    num_cases_run: int
+    """Those that the candidate ran before it was decided."""
+    cells: list[Sha256]
+    """Ids of the cells behind every comparison, base and candidate."""
+    tool: Tool
+    measured_at: str
+
+    @model_validator(mode="after")
+    def _status_follows_from_decision(self) -> Self:
+        if (self.exit_status == 0) != (self.decision == "accept"):
+            raise ValueError("exit_status must be 0 exactly when the candidate is accepted")
+        return self
+
+    def as_text(self) -> str:
+        """For people: the decision first, then each comparison."""
+        return "\n".join(_lines(self))
+
+    def as_json(self) -> str:
+        """For programs: the whole object."""
+        return self.model_dump_json(indent=1)
+
+
+def compare(
+    measurements: Iterable[Measurement], margins: Margins, needed: Mapping[str, int]
+) -> list[Compared]:
+    """The comparisons that decide, each judged by the end of its interval.
+
+    Args:
+        measurements: of the migration suite; those that are no comparisons are passed over.
+        margins: largest harmless differences.
+        needed: cases that would decide, by measurement id.
+    """
+    found = []
+    for one in measurements:
+        kind = _KINDS.get(one.quantity)
+        if kind is None:
+            continue
+        margin = getattr(margins, kind)
+        status = _status(kind, one, margin)
+        found.append(
+            Compared(
+                kind=kind,
+                subject=_subject(kind, one.condition),
+                status=status,
+                difference=one.estimate,
+                margin=margin,
+                p_holm=one.p_holm,
+                needed=needed.get(one.id) if status == "undecided" else None,
+                evidence=one.id,
+                note=one.note,
+            )
+        )
+    return found
+
+
+def reported(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """What decides nothing."""
+    return [one for one in measurements if one.quantity not in _KINDS]
+
+
+def decide(compared: Sequence[Compared]) -> tuple[Decision, list[GateReason]]:
+    """Accept, revert or undecided, with every reason.
+
+    Without a comparison of each kind nothing is accepted.
+    """
+    worse = [one for one in compared if one.status == "inferior"]
+    if worse:
+        return "revert", [_reason("inferior", one) for one in worse]
+    open_ = [one for one in compared if one.status in ("undecided", "not_measured")]
+    reasons = [
+        _reason("undecided" if one.status == "undecided" else "not_measured", one) for one in open_
+    ]
+    absent = [kind for kind in _KINDS.values() if kind not in {one.kind for one in compared}]
+    reasons += [
+        GateReason(code="not_measured", subject=kind, message="nothing was compared")
+        for kind in absent
+    ]
+    if reasons:
+        return "undecided", reasons
+    return "accept", [
+        GateReason(
+            code="non_inferior",
+            subject="all",
+            message=f"no worse than its base in {len(compared)} comparisons, each by its margin",
+        )
+    ]
+
+
+SAME: tuple[Decision, list[GateReason]] = (
+    "accept",
+    [
+        GateReason(
+            code="same_model",
+            subject="all",
+            message="tensors and configuration are the base's own, so every difference is 0",
+        )
+    ],
+)
+"""What is decided of a candidate that is its base; nothing needs to be measured for it."""
+
+
+def _status(kind: Kind, one: Measurement, margin: float) -> Status:
+    """Non-inferiority comes first: a loss that is shown and smaller than the margin is harmless."""
+    if one.estimate is None:
+        return "not_measured"
+    harm = one.estimate.high if kind in _HIGHER_IS_WORSE else -one.estimate.low
+    if harm < margin:
+        return "non_inferior"
+    is_worse = one.estimate.value > 0 if kind in _HIGHER_IS_WORSE else one.estimate.value < 0
+    if is_worse and one.p_holm is not None and one.p_holm <= SIGNIFICANCE:
+        return "inferior"
+    return "undecided"
+
+
+def _subject(kind: Kind, condition: Mapping[str, Scalar]) -> str:
+    return ".".join([kind, *(str(condition[name]) for name in _NAMED_BY if name in condition)])
+
+
+def _reason(code: Code, one: Compared) -> GateReason:
+    if one.difference is None:
+        return GateReason(code=code, subject=one.subject, message=one.note)
+    told = f"{_shown(one.difference)}, margin {one.margin:g}"
+    if one.p_holm is not None and code == "inferior":
+        told += f", p {one.p_holm:.2g} after Holm"
+    if one.needed is not None:
+        told += f"; {one.needed} {_unit(one.kind)} would decide at this rate"
+    return GateReason(code=code, subject=one.subject, message=told)
+
+
+def _unit(kind: Kind) -> str:
+    return {"success": "cases", "detection": "clips"}.get(kind, "episodes")
+
+
+def _shown(difference: Estimate) -> str:
+    return f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+
+
+def _lines(gate: Gate) -> Iterable[str]:
+    names = [state.files[0].path if state.files else "?" for state in (gate.candidate, gate.base)]
+    yield f"{gate.decision.upper()}  {names[0]} in the place of {names[1]}"
+    for reason in gate.reasons:
+        yield f"  {reason.code}: {reason.subject}: {reason.message}"
+    if not gate.compared:
+        return
+    yield f"candidate less base, {gate.num_cases_run} of {gate.num_cases} closed-loop cases run:"
+    marks = {"non_inferior": "✓", "inferior": "✗", "undecided": "?", "not_measured": "?"}
+    for one in gate.compared:
+        told = one.note if one.difference is None else _shown(one.difference)
+        yield f"{marks[one.status]} {one.subject:34s} {told}"
+    yield "reported, deciding nothing:"
+    for found in gate.reported:
+        if found.quantity in _TOLD and found.estimate is not None:
+            about = " ".join(str(found.condition[key]) for key in sorted(found.condition))
+            value = f"{found.estimate.value:.3f} [{found.estimate.low:.3f}, "
+            yield f"  {found.quantity} {about}: {value}{found.estimate.high:.3f}]"
+
+
+_TOLD = ("success", "drift_ratio", "threshold_ratio", "latent_displacement", "probe_r2")
+"""Reported quantities that the text has room for; the record has them all."""
