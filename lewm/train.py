@@ -37,6 +37,7 @@ from lewm.sigreg import random_directions, sigreg
 from lewm.train_config import TrainConfig
 from lewm.train_log import Progress, straightness
 from lewm.train_state import StateFile, TrainState, optimizer_tensors, restore_optimizer
+from lewm.tuning import Start
 from lewm.updates import Outcome, Updater
 
 
@@ -59,10 +60,11 @@ def train(
     *,
     progress: Callable[[Progress], object] = lambda _: None,
     state: StateFile | None = None,
+    start: Start | None = None,
     kernels: Kernels = "torch",
     device: str = "cpu",
 ) -> TrainResult:
-    """Train a model from scratch, or from `state`, on windows of `source`.
+    """Train a model from scratch, from `start` or from `state`, on windows of `source`.
 
     Everything random follows from `config.seed`; the global generator is left as it was. Among
     several processes (`lewm.distributed`) each sees its share of every batch; rank 0 alone reports
@@ -74,7 +76,7 @@ def train(
     """
     accelerators = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=accelerators):
-        run = _Run(model_config, config, source, kernels, torch.device(device))
+        run = _Run(model_config, config, source, start, kernels, torch.device(device))
         with products.linear_layers(run.updater.model, kernels):
             return run.to_the_end(progress, state)
 
@@ -82,8 +84,15 @@ def train(
 def recalibrate_batchnorm(
     model: WorldModelModule, batches: Iterable[tuple[Tensor, Tensor]]
 ) -> None:
-    """Set the running statistics to plain averages over `batches`, weights untouched."""
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    """Set the running statistics to plain averages over `batches`, weights untouched.
+
+    Those of frozen parts are kept.
+    """
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.BatchNorm1d) and module.weight.requires_grad
+    ]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -108,6 +117,7 @@ class _Run:
         model_config: ModelConfig,
         config: TrainConfig,
         source: Source,
+        start: Start | None,
         kernels: Kernels,
         device: torch.device,
     ) -> None:
@@ -124,7 +134,8 @@ class _Run:
         self.share = share_of(config.batch_size)
         self.order = BatchOrder(len(self.windows), config.batch_size, seed=config.seed)
         torch.manual_seed(config.seed)
-        model = build(model_config).to(device).train()
+        model = build(model_config).train() if start is None else start.model()
+        model.to(device)
         if rank() > 0:  # the same weights, another dropout
             torch.manual_seed(config.seed + 2**32 * rank())
         self.updater = Updater(model, config)
@@ -138,6 +149,9 @@ class _Run:
             },
             "num_processes": num_ranks(),
         }
+        if start is not None:
+            self.windows.action_stats = start.checkpoint.action_stats
+            self.identity["start"] = start.identity()
         self.versions = [_versions(kernels, device)]
         self.done = 0
         self.log: list[Progress] = []

@@ -3,11 +3,16 @@
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from lewm.cli.options import Finite, seed_option
 from lewm.errors import LewmError
+
+if TYPE_CHECKING:
+    from lewm.tuning import Start, Unfreeze
 
 
 @click.command()
@@ -18,6 +23,19 @@ from lewm.errors import LewmError
     type=click.Choice(["paper", "small", "tiny", "fast-paper", "fast-small", "fast-tiny"]),
     default="small",
     help="fast-: with a predictor that jumps over several blocks at once.",
+)
+@click.option(
+    "--from",
+    "base",
+    type=click.Path(path_type=Path),
+    help="Checkpoint to train on from, instead of a preset.",
+)
+@click.option(
+    "--unfreeze",
+    type=click.Choice(["encoder", "predictor", "all"]),
+    default="all",
+    show_default=True,
+    help="What is tuned with --from; the rest stays as it is.",
 )
 @seed_option
 @click.option("--updates", type=click.IntRange(1), default=1500, show_default=True)
@@ -72,10 +90,14 @@ from lewm.errors import LewmError
     help="Folder for TensorBoard curves.",
 )
 @click.option("--world", help="Where the episodes come from, if the data do not say.")
+@click.pass_context
 def train(
+    ctx: click.Context,
     data: Path,
     out: Path,
     preset: str,
+    base: Path | None,
+    unfreeze: "Unfreeze",
     seed: int,
     updates: int,
     batch_size: int,
@@ -101,9 +123,14 @@ def train(
     While it runs, OUT.state holds what `--resume` needs to end as if nothing had happened. Several
     processes share each batch: `torchrun --nproc-per-node 2 -m lewm.cli train ...`.
 
+    With `--from` a candidate is made out of a checkpoint, and the tuning step is written into it.
+    The regulariser then keeps its final weight throughout, and the learning rate is 0.0001 unless
+    given. `envelope gate` says whether the candidate may take its base's place.
+
     \b
     Example:
         lewm train --data data.h5 --out ckpt.pt
+        lewm train --from ckpt.pt --unfreeze encoder --data tune.h5 --updates 200 --out tuned.pt
 
     Exit status: 0 done, 2 not.
     """
@@ -116,12 +143,23 @@ def train(
     from lewm.train import train as run
     from lewm.train_log import Progress, Teller
     from lewm.train_state import StateFile
+    from lewm.tuning import LEARNING_RATE
 
     _require_place_for(out)
     if schedule_updates is not None and schedule_updates < updates:
         raise LewmError(
             f"--schedule-updates is {schedule_updates}, fewer than the {updates} updates to run",
             next_step="give as many or more",
+        )
+    start = None
+    if base is not None:
+        start = _start(ctx, base, unfreeze)
+        learning_rate = _unless_given(ctx, "learning_rate", LEARNING_RATE)
+        sigreg_weight = _unless_given(ctx, "sigreg_weight", final_sigreg_weight)
+    elif _is_given(ctx, "unfreeze"):
+        raise LewmError(
+            f"--unfreeze is {unfreeze}, and no --from says which model it is about",
+            next_step="name the checkpoint to train on from",
         )
     config = recipe(
         seed=seed,
@@ -140,7 +178,11 @@ def train(
     with ExitStack() as stack:
         stack.enter_context(torchrun_ranks(device))
         source, scope = open_training_data(stack, data, world)
-        model_config, plan_config = preset_for(preset, source, scope, data)
+        if start is None:
+            model_config, plan_config = preset_for(preset, source, scope, data)
+        else:
+            start.require_fit(scope, source.action_width)
+            model_config = start.checkpoint.config
         curves = None
         if tensorboard is not None and rank() == 0:
             curves = stack.enter_context(TensorBoard(tensorboard))
@@ -156,14 +198,38 @@ def train(
             source,
             progress=tell,
             state=state,
+            start=start,
             kernels=products.same_everywhere(kernels),
             device=device,
         )
         if rank() == 0:
             teller.finish()
-            saved = checkpoint_of(result, model_config, world=scope, plan_config=plan_config)
+            if start is None:
+                saved = checkpoint_of(result, model_config, world=scope, plan_config=plan_config)
+            else:
+                saved = start.tuned(dict(result.model.state_dict()), result.record, scope)
             click.echo(f"{out}  sha256 {save_checkpoint(out, saved)}")
             state.remove()
+
+
+def _start(ctx: click.Context, base: Path, unfreeze: "Unfreeze") -> "Start":
+    from lewm.checkpoint import load_checkpoint
+    from lewm.tuning import Start
+
+    if _is_given(ctx, "preset"):
+        raise LewmError(
+            f"--preset and --from {base} both say which model to train",
+            next_step="give one of them",
+        )
+    return Start(load_checkpoint(base), unfreeze)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
+def _unless_given(ctx: click.Context, name: str, value: float) -> float:
+    return float(ctx.params[name]) if _is_given(ctx, name) else value
 
 
 def _device(name: str) -> str:
