@@ -301,6 +301,18 @@ class Sensitivity(Record):
     """Episodes that would settle an inconclusive outcome at the observed rate."""
 
 
+class DetectedFrom(Record):
+    """The smallest magnitude that one monitor detects, by the ends of exact intervals."""
+
+    violation: str
+    unit: str
+    magnitude: float | None
+    """Smallest one that is detected along with all larger ones; None where the largest is not."""
+    more_than: float | None
+    """Largest one below it, or of all, that was not shown to be detected; None where there is
+    none. The smallest detectable magnitude lies above it and is at most `magnitude`."""
+
+
 class Calibration(Record):
     """Where a threshold comes from."""
 
@@ -331,6 +343,8 @@ class Monitor(CalibratedMonitor):
     positive_control: bool
     """True when an injected violation was caught; without it no claim of the monitor holds."""
     sensitivity: list[Sensitivity]
+    detected_from: list[DetectedFrom] = []
+    """By class, where more than one magnitude was shown."""
     blind_spots: list[str]
     """Violation classes with a measured upper bound below the stated detection rate."""
 
@@ -430,6 +444,8 @@ class Criteria(Record):
     """Rank correlation of latent with true distance."""
     action_sensitivity_at_least: float = Field(default=0.5, gt=0, lt=1)
     """Share of the real answer to another action that the imagined one follows."""
+    max_nuisance_alarms: float = Field(default=0.2, gt=0, lt=1)
+    """Share of episodes that may alarm under a nuisance which leaves success alone."""
     max_optimism_gap: float = Field(default=0.25, gt=0)
     """What the best-looking plan really costs more than imagined, over the cost of staying."""
     max_broken_share: float = Field(default=0.2, gt=0, lt=1)

@@ -102,7 +102,8 @@ def monitors_from(
         problem = rows.trouble(calibration)
         if not problem:
             rate = criteria.false_alarms_per_episode
-            return monitoring.calibrate(calibration[0], rate), []
+            found = monitoring.calibrate(calibration[0], rate)
+            return found, monitoring.left_out(calibration[0])
     except EnvelopeError as error:
         problem, settle = error.problem, error.next_step
     return [], [NotMeasured(what="alarms of every monitor", reason=problem, settle=settle)]

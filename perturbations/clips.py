@@ -95,7 +95,10 @@ class Clips:
 
     def _differs_in_a_frame(self, world: "World") -> NDArray[np.bool_]:
         differs = np.zeros(len(self.shown), dtype=bool)
-        for rows, time in self.after_the_event():
+        for kept, time in self.after_the_event():
+            rows = kept[~differs[kept]]
+            if not len(rows):
+                continue
             unlawful = self.unlawful_frames(world, time, rows)
             other = unlawful != world.render(self.lawful[rows, time])
             differs[rows] |= other.reshape(len(rows), -1).any(axis=1)

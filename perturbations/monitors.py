@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from envelope.records import CalibratedMonitor, Calibration, Cell
+from envelope.records import CalibratedMonitor, Calibration, Cell, NotMeasured
 from perturbations.ensemble import Ensemble
 from perturbations.rows import numbers
 from perturbations.stats import conformal_threshold
@@ -221,6 +221,21 @@ def calibrate(cell: Cell, false_alarms: float) -> list[CalibratedMonitor]:
         _calibrated(cell, monitor, false_alarms)
         for monitor in MONITORS.values()
         if monitor.name in cell.rows
+    ]
+
+
+def left_out(cell: Cell) -> list[NotMeasured]:
+    """Monitors that have no scores among the calibration rows."""
+    return [
+        NotMeasured(
+            what=f"monitor {name}",
+            reason="the model offers no predictions with dropout"
+            if name == Dropout.name
+            else "it has no calibration scores",
+            settle="a model trained with dropout" if name == Dropout.name else "measure again",
+        )
+        for name in MONITORS
+        if name not in cell.rows
     ]
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from perturbations.bench import Bench
 
 _SIZE_PX = 64
-_BEFORE, _AFTER = 1, 4
-"""Frames of a strip before the last lawful frame and after it."""
+_AFTER = 2
+"""Frames of a strip after the last lawful one."""
 
 
 def nuisance_pictures(bench: "Bench", directions: dict[str, str]) -> list[Picture]:
@@ -65,8 +65,7 @@ def film_strips(bench: "Bench") -> list[Picture]:
             continue
         row = kept[:1]
         critical = int(clips.critical[row[0]])
-        first, last = max(0, critical - _BEFORE), min(critical + _AFTER, clips.num_frames - 1)
-        for time in range(first, last + 1):
+        for time in range(critical, min(critical + _AFTER, clips.num_frames - 1) + 1):
             for clip, frames in (
                 ("lawful", bench.world.render(clips.lawful[row, time])),
                 ("unlawful", clips.unlawful_frames(bench.world, time, row)),

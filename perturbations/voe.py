@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envelope.records import CalibratedMonitor, Cell, Measurement, Scalar
-from perturbations import bootstrap, rows
-from perturbations.monitors import alarms, all_scores, episode_columns
+from perturbations import bootstrap, rows, stats
+from perturbations.monitors import alarms, all_scores, calibrated_floor, episode_columns
 from perturbations.suite import Suite
 
 if TYPE_CHECKING:
@@ -32,8 +32,10 @@ class ViolationOfExpectation(Suite):
     the same clip without it. `detection`, the share with an alarm after the event; `auroc`, the
     chance that an unlawful clip scores above a lawful one; `delay` in env steps from the event,
     which comes right after a frame, to the first alarm; `false_alarms` on held-out lawful
-    episodes. A clip counts only if one who knows the true state could tell, and is missed if the
-    same clip without the event raises an alarm as well.
+    episodes, `any_false_alarms` of all monitors together, and the `time_to_false_alarm` to expect;
+    `floor_detection`, what a threshold on the mere change of pixels detects, and `beats_floor`, how
+    much more a monitor does. A clip counts only if one who knows the true state could tell, and is
+    missed if the same clip without the event raises an alarm as well.
 
     Blind to: classes that are not listed, two events in one clip, slow changes, and events of
     which the true state shows less than half of what moves in a lawful action block.
@@ -54,19 +56,29 @@ class ViolationOfExpectation(Suite):
     ) -> list[Measurement]:
         """See the class docstring."""
         found = []
+        own = rows.select(cells, NAME)
+        lawful = [cell for cell in own if cell.condition.get("violation") == "none"]
+        clips = [cell for cell in own if cell not in lawful]
         for monitor in monitors:
-            for cell in rows.select(cells, NAME):
-                if cell.condition.get("violation") == "none":
-                    found.append(_false_alarms(cell, monitor))
-                else:
-                    found += _sensitivity(cell, monitor, seed)
+            for cell in lawful:
+                found += [_false_alarms(cell, monitor), _time_to_false_alarm(cell, monitor)]
+            for cell in clips:
+                found += _sensitivity(cell, monitor, seed)
+        if len(monitors) > 1:
+            found += [_any_false_alarms(cell, monitors) for cell in lawful]
+        floor = calibrated_floor(cells, monitors[0].false_alarms_per_episode) if monitors else None
+        if floor:
+            for cell in clips:
+                found += _beside_the_floor(cell, floor, monitors)
         return found
 
 
 def _lawful_cell(bench: "Bench") -> Cell:
     def lawful_rows() -> dict[str, list[Any]]:
         columns = episode_columns(bench.scoring_scores)
-        return {"episode": list(range(len(bench.scoring))), **columns}
+        num = len(bench.scoring)
+        env_steps = bench.model_steps_per_episode * bench.block_size
+        return {"episode": list(range(num)), "env_steps": [env_steps] * num, **columns}
 
     key = bench.key(NAME, "model", {"violation": "none"}, cases=bench.scoring.digest)
     return bench.runner.run(key, lawful_rows)
@@ -144,6 +156,64 @@ def _false_alarms(cell: Cell, monitor: CalibratedMonitor) -> Measurement:
     problem = rows.trouble([cell])
     rate, note = (None, problem) if problem else rows.share(alarms(cell, monitor))
     return rows.measurement(NAME, "false_alarms", condition, rate, note=note)
+
+
+def _any_false_alarms(cell: Cell, monitors: Sequence[CalibratedMonitor]) -> Measurement:
+    """How often at least one of the monitors alarms: more often than each by itself."""
+    condition: dict[str, Scalar] = {"monitors": ", ".join(one.name for one in monitors)}
+    problem = rows.trouble([cell])
+    rate, note = None, problem
+    if not problem:
+        rate, note = rows.share(np.any([alarms(cell, one) for one in monitors], axis=0))
+    return rows.measurement(NAME, "any_false_alarms", condition, rate, note=note)
+
+
+def _time_to_false_alarm(cell: Cell, monitor: CalibratedMonitor) -> Measurement:
+    """Expected env steps until the first false alarm, one lawful episode after the other.
+
+    The exact interval of the share of episodes with an alarm, turned over: an episode of T env
+    steps with probability p of an alarm gives T / p, the end of the alarming episode included.
+    Where no episode alarmed there is no upper end, and the note has the lower one.
+    """
+    condition: dict[str, Scalar] = {"monitor": monitor.name}
+    problem = rows.trouble([cell])
+    rate, note = (None, problem) if problem else rows.share(alarms(cell, monitor))
+    time = None
+    if rate is not None:
+        length = float(rows.numbers(cell, "env_steps")[0])
+        if rate.low > 0:
+            time = rate.model_copy(
+                update={
+                    "value": length / rate.value,
+                    "low": length / rate.high,
+                    "high": length / rate.low,
+                }
+            )
+        else:
+            note = (
+                f"no alarm in {rate.episodes} lawful episodes: at least {length / rate.high:.0f} "
+                "env steps with 97.5 % confidence"
+            )
+    return rows.measurement(
+        NAME, "time_to_false_alarm", condition, time, unit="env_steps", note=note
+    )
+
+
+def _beside_the_floor(
+    cell: Cell, floor: CalibratedMonitor, monitors: Sequence[CalibratedMonitor]
+) -> list[Measurement]:
+    """What the floor detects, and how much more each monitor does on the same clips."""
+    problem = trouble(cell)
+    seen = None if problem else detected(cell, floor.name, floor.threshold)
+    rate, note = (None, problem) if seen is None else rows.share(seen)
+    found = [rows.measurement(NAME, "floor_detection", cell.condition, rate, note=note)]
+    for monitor in monitors:
+        more = None
+        if seen is not None:
+            more = stats.paired_difference(detected(cell, monitor.name, monitor.threshold), seen)
+        condition: dict[str, Scalar] = {**cell.condition, "monitor": monitor.name}
+        found.append(rows.measurement(NAME, "beats_floor", condition, more, note=note))
+    return found
 
 
 def _sensitivity(cell: Cell, monitor: CalibratedMonitor, seed: int) -> list[Measurement]:

@@ -15,6 +15,7 @@ from envelope.claims.not_measured import not_measured
 from envelope.claims.nuisance import nuisance_claims, nuisance_classes
 from envelope.claims.nuisance_joint import joint_claim
 from envelope.claims.planning import planning_claims
+from envelope.claims.quiet import quiet_claims
 from envelope.claims.representation import representation_claims
 from envelope.claims.worst_case import worst_case_claims
 from envelope.records import (
@@ -65,6 +66,7 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
         together,
         *worst_case_claims(evidence, criteria, classes),
         *watching,
+        *quiet_claims(evidence, criteria, classes, calibrated),
         *drift_claims(evidence, criteria, measurements.planner_scope),
         *exploitation_claims(evidence, criteria),
     ]

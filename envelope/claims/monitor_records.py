@@ -1,6 +1,7 @@
 """Each monitor as the envelope records it: its threshold beside what it sees and what not."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Literal
 
 from envelope.claims.evidence import Evidence
@@ -11,6 +12,7 @@ from envelope.records import (
     CalibratedMonitor,
     Claim,
     Criteria,
+    DetectedFrom,
     Measurement,
     Monitor,
     Sensitivity,
@@ -36,6 +38,7 @@ def monitor_record(
         claims: the claims that `monitor_claims` made, for the blind spots.
     """
     name = monitor.name
+    sensitivity = list(_sensitivities(evidence, criteria, name))
     prefix = f"monitor.{name}."
     blind = {c.id.removeprefix(prefix) for c in claims if c.outcome == "blind"}
     return Monitor(
@@ -46,7 +49,8 @@ def monitor_record(
         calibration=monitor.calibration,
         measured_false_alarms=evidence.estimate("voe/false_alarms", monitor=name),
         positive_control=positive_control(evidence, criteria, name),
-        sensitivity=list(_sensitivities(evidence, criteria, name)),
+        sensitivity=sensitivity,
+        detected_from=list(_detected_from(sensitivity)),
         blind_spots=[one for one in sorted(criteria.violations) if one in blind],
     )
 
@@ -70,6 +74,25 @@ def _sensitivities(evidence: Evidence, criteria: Criteria, name: str) -> Iterabl
             episodes_needed=episodes_to_settle(found, rate)
             if found and at_least(found, rate) == "unknown"
             else None,
+        )
+
+
+def _detected_from(sensitivity: list[Sensitivity]) -> Iterable[DetectedFrom]:
+    """One per class shown at several magnitudes: the curve read from its strong end."""
+    for violation in dict.fromkeys(one.violation for one in sensitivity):
+        curve = sorted(
+            (one for one in sensitivity if one.violation == violation),
+            key=lambda one: one.magnitude,
+            reverse=True,
+        )
+        if len(curve) < 2:
+            continue
+        seen = list(takewhile(lambda one: one.outcome == "detected", curve))
+        yield DetectedFrom(
+            violation=violation,
+            unit=curve[0].unit,
+            magnitude=seen[-1].magnitude if seen else None,
+            more_than=curve[len(seen)].magnitude if len(seen) < len(curve) else None,
         )
 
 

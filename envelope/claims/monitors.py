@@ -8,7 +8,7 @@ from envelope.claims.rules import MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, figures, number, settle
 from envelope.records import CalibratedMonitor, Claim, Criteria, Verdict
 
-_NO_CONTROL = "; not shown to hold, for no injected violation was caught (positive control)"
+NO_CONTROL = "; not shown to hold, for no injected violation was caught (positive control)"
 
 
 def monitor_claims(
@@ -84,7 +84,7 @@ def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMon
     elif calibration < needed:
         reason += f"; {calibration} calibration episodes guarantee nothing, {needed} are needed"
     elif not positive_control(evidence, criteria, name):
-        reason += _NO_CONTROL
+        reason += NO_CONTROL
     elif found.value <= limit:
         verdict = "holds"
         reason += f"; the threshold keeps it with 95 % confidence, by {calibration} episodes"
@@ -116,5 +116,5 @@ def _detection(evidence: Evidence, criteria: Criteria, name: str, violation: str
         return Judged("fails", "blind", reason, [measurement], found)
     if verdict == "holds" and positive_control(evidence, criteria, name):
         return Judged("holds", "detected", reason, [measurement], found)
-    reason += _NO_CONTROL if verdict == "holds" else f"; {settle(found, rate)}"
+    reason += NO_CONTROL if verdict == "holds" else f"; {settle(found, rate)}"
     return Judged("unknown", "inconclusive", reason, [measurement], found)

@@ -11,7 +11,14 @@ from itertools import groupby
 
 from envelope.claims.evidence import Evidence, Missing
 from envelope.claims.nuisance_boundary import boundaries, nearest, words
-from envelope.claims.nuisance_points import FRAMES, Conditions, Point, closed_loop_points, shown
+from envelope.claims.nuisance_points import (
+    FAILING,
+    FRAMES,
+    Conditions,
+    Point,
+    closed_loop_points,
+    shown,
+)
 from envelope.claims.planning import clean_success
 from envelope.claims.rules import CLOSED_LOOP, Judged, Rule
 from envelope.claims.words import number
@@ -25,9 +32,6 @@ from envelope.records import (
     Strength,
     Verdict,
 )
-
-_FAILING: tuple[Outcome, ...] = ("fails_silently", "fails_alarm_unknown", "fails_loudly")
-"""Worst first."""
 
 
 @dataclass(frozen=True)
@@ -161,9 +165,9 @@ def _judge(evidence: Evidence, criteria: Criteria, name: str, found: Class | Non
             raise Missing("the suite nuisance_shift was not part of the run")
         how = "only shown in open loop" if found else "not shown at all"
         raise Missing(f"{how}; no closed-loop cell was run under {name}")
-    failing = [point for point in found.points if point.outcome in _FAILING]
+    failing = [point for point in found.points if point.outcome in FAILING]
     if failing:
-        point = min(failing, key=lambda p: (found.distance(p), _FAILING.index(p.outcome)))
+        point = min(failing, key=lambda p: (found.distance(p), FAILING.index(p.outcome)))
         outcome, weaker = point.outcome, _not_run_below(criteria, name, found, point)
         reason = f"{point.reason}; {_kept(found)}"
         if weaker:

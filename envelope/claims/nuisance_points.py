@@ -14,6 +14,8 @@ from envelope.claims.words import figures, number, settle
 from envelope.errors import BadFile
 from envelope.records import Cell, Criteria, Measurement, Outcome
 
+FAILING: tuple[Outcome, ...] = ("fails_silently", "fails_alarm_unknown", "fails_loudly")
+"""Worst first."""
 FRAMES: tuple[Literal["current", "goal", "both"], ...] = ("current", "goal", "both")
 
 

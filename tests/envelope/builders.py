@@ -386,6 +386,21 @@ KINDS: dict[str, Literal["physical", "visual", "sensor"]] = {
     "agent.color": "visual",
     "background.color": "visual",
     "distractor": "visual",
+    "flicker": "visual",
+    "occlusion": "visual",
+    "vanish": "visual",
+    "second_agent": "visual",
+    "camera.jump": "sensor",
+    "blur": "sensor",
+    "noise": "sensor",
+    "mirror_image": "sensor",
+    "channel_swap": "sensor",
+}
+"""Physical where it is not said."""
+_RATES = {
+    "physical": {"surprise": (0.6, 1.0, 1.0), "shell": (0.05, 0.05, 0.05)},
+    "visual": {"surprise": (0.1, 0.3, 0.5), "shell": (0.1, 0.7, 1.0)},
+    "sensor": {"surprise": (0.3, 0.97, 1.0), "shell": (1.0, 1.0, 1.0)},
 }
 DETECTION = {
     # share detected at each magnitude, by monitor
@@ -407,14 +422,16 @@ def violations(criteria: Criteria) -> tuple[list[Cell], list[Measurement]]:
     cells: list[Cell] = []
     summaries: list[Measurement] = []
     for violation, criterion in criteria.violations.items():
+        kind = KINDS.get(violation, "physical")
         for place, magnitude in enumerate(criterion.magnitudes):
             condition: dict[str, Scalar] = {
                 "violation": violation,
-                "kind": KINDS[violation],
+                "kind": kind,
                 "magnitude": magnitude,
                 "unit": criterion.unit,
             }
-            rates = {monitor: DETECTION[violation][monitor][place] for monitor in MONITORS}
+            by_monitor = DETECTION.get(violation, _RATES[kind])
+            rates = {monitor: by_monitor[monitor][place] for monitor in MONITORS}
             cells.append(
                 cell("voe", "model", "alarm", rates["surprise"], NUM_EPISODES, **condition)
             )
@@ -624,7 +641,7 @@ def pictures(criteria: Criteria) -> list[Picture]:
             Picture(
                 suite="voe",
                 condition={"violation": violation, "magnitude": criterion.claim_at},
-                png_base64=png(200, 25 * place, 40),
+                png_base64=png(200, 25 * place % 256, 40),
                 caption=f"{violation} at {criterion.claim_at:g} {criterion.unit}",
             )
         )

@@ -36,7 +36,7 @@ def test_blind_spots_are_published_beside_the_threshold():
     surprise, shell = make_claims(measurements(), default_criteria()).monitors
 
     assert surprise.threshold == 0.0312
-    assert surprise.blind_spots == ["background.color", "distractor", "frozen_camera"]
+    assert {"background.color", "distractor", "frozen_camera"} <= set(surprise.blind_spots)
     assert "teleport" in shell.blind_spots
     assert {one.outcome for one in surprise.sensitivity} == {"detected", "blind", "inconclusive"}
 
@@ -112,6 +112,95 @@ def test_episodes_to_settle_of_a_perfect_share_is_exact():
 
 def test_a_value_on_the_limit_is_settled_by_no_number():
     assert episodes_to_settle(share(0.8, 60), 0.8) is None
+
+
+def test_the_smallest_detectable_magnitude_is_bracketed_from_the_strong_end():
+    surprise, shell = make_claims(measurements(), default_criteria()).monitors
+    of = {one.violation: one for one in surprise.detected_from}
+
+    # Detected in 0.2, 0.7, 1.0 and 1.0 of 60 clips at 20, 40, 80 and 120 px.
+    assert (of["teleport"].magnitude, of["teleport"].more_than) == (80.0, 40.0)
+    assert (of["blackout"].magnitude, of["blackout"].more_than) == (1.0, None)
+    assert (of["background.color"].magnitude, of["background.color"].more_than) == (None, 80.0)
+    assert all(one.violation != "none" for one in shell.detected_from)
+
+
+def test_a_gap_in_the_curve_ends_it_though_a_weaker_magnitude_is_detected():
+    found = replaced(
+        "voe/detection",
+        with_interval(0.1, 0.5, 0.9),
+        monitor="surprise",
+        violation="freeze",
+        magnitude=20.0,
+    )
+
+    (curve,) = [
+        one
+        for one in make_claims(found, default_criteria()).monitors[0].detected_from
+        if one.violation == "freeze"
+    ]
+    assert (curve.magnitude, curve.more_than) == (None, 20.0)
+
+
+# --- quiet where a nuisance does no harm ----------------------------------------------------------
+
+HARMLESS = {"nuisance": "background.gradient", "direction": "horizontal", "strength": 1.0}
+QUIET = "monitor.surprise.quiet_under_nuisance"
+
+
+def alarms(low, value, high, **condition):
+    return replaced(
+        "nuisance_shift/closed_loop_alarm_rate",
+        with_interval(low, value, high),
+        measurements_that_are_quiet(),
+        monitor="surprise",
+        **(condition or HARMLESS),
+    )
+
+
+def measurements_that_are_quiet():
+    return replaced(
+        "nuisance_shift/closed_loop_alarm_rate", with_interval(0.0, 0.02, 0.08), monitor="surprise"
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "verdict"),
+    [(0.0, 0.02, 0.2, "holds"), (0.1, 0.2, 0.3, "unknown"), (0.21, 0.3, 0.4, "fails")],
+)
+def test_an_alarm_where_success_is_kept_is_one_too_many(low, value, high, verdict):
+    claim = claim_of(alarms(low, value, high), QUIET)
+
+    assert claim.verdict == verdict, claim.reason
+    assert claim.kind == "bound"
+
+
+def test_an_alarm_where_success_is_lost_is_no_fault():
+    loud = {"nuisance": "noise", "direction": "white", "strength": 0.6}
+
+    assert claim_of(alarms(0.7, 0.8, 0.9, **loud), QUIET).verdict == "holds"
+
+
+def test_a_harmless_point_whose_drop_got_lost_must_be_quiet_all_the_same():
+    noisy = alarms(0.3, 0.4, 0.5)
+    lost = replaced("nuisance_shift/success_drop", lambda one: None, noisy, **HARMLESS)
+
+    assert claim_of(noisy, QUIET).verdict == "fails"
+    assert claim_of(lost, QUIET).verdict == "unknown"
+
+
+def test_a_dead_monitor_is_not_called_quiet():
+    dead = replaced(
+        "voe/detection",
+        with_interval(0.0, 0.0, 0.06),
+        measurements_that_are_quiet(),
+        monitor="surprise",
+    )
+
+    claim = claim_of(dead, QUIET)
+
+    assert claim.verdict == "unknown"
+    assert "positive control" in claim.reason
 
 
 def test_no_monitor_at_all_is_said():

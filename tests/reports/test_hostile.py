@@ -49,6 +49,12 @@ CONDITION_KEYS = frozenset(
 )
 
 
+@pytest.fixture(autouse=True)
+def _room(monkeypatch):
+    """Hostile text is long; a page that leaves pictures out would differ for that reason."""
+    monkeypatch.setattr("reports.page.LIMIT_BYTES", 10_000_000)
+
+
 def page(payload: str, kept: frozenset[str] = KEPT) -> Page:
     few = examples.envelope().model_copy(update={"evidence": examples.envelope().evidence[::6]})
     envelope: Record = poisoned(few, payload, kept)
