@@ -22,9 +22,13 @@ environment without them gets hooks of its own and `lewm.worlds.register_world`:
 
     register_world("pendulum", pendulum)
 
-As in gymnasium, `gym:module:id` imports `module` first.
+As in gymnasium, `gym:module:id` imports `module` first. Checkpoints and data sets name worlds as
+well, and importing runs code, so the module must be imported already or be named in
+$LEWM_GYM_MODULES, several with commas between them.
 """
 
+import os
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -36,6 +40,8 @@ from numpy.typing import NDArray
 from lewm.errors import LewmError
 from lewm.worlds.factors import FactorValue
 from lewm.worlds.simulator import Hooks, Simulator, States
+
+_ALLOWED = "LEWM_GYM_MODULES"
 
 
 class OwnHooks(Hooks):
@@ -75,9 +81,10 @@ def make_gym_world(
     """The world `gym:<id>`.
 
     Raises:
-        LewmError: gymnasium has no such id, something it needs is not installed, or it cannot be
-            put into a state.
+        LewmError: gymnasium has no such id, something it needs is not installed, it cannot be put
+            into a state, or it names a module that nobody allowed.
     """
+    _require_allowed(name)
     make = partial(
         gymnasium.make, name.removeprefix("gym:"), render_mode="rgb_array", disable_env_checker=True
     )
@@ -98,3 +105,14 @@ def make_gym_world(
     hooks = OwnHooks(env)
     env.close()
     return Simulator(name, make, hooks, size_px=size_px, factors=factors)
+
+
+def _require_allowed(name: str) -> None:
+    """Refuse to import, and so to run, a module because a file names it."""
+    module = name.removeprefix("gym:").rpartition(":")[0]
+    allowed = os.environ.get(_ALLOWED, "").split(",")
+    if module and module not in sys.modules and module not in allowed:
+        raise LewmError(
+            f"the world {name} would import the module {module}, which is not allowed",
+            next_step=f"if you trust that module, set {_ALLOWED}={module}",
+        )

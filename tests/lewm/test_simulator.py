@@ -208,7 +208,7 @@ def test_a_world_can_be_registered_once():
         ({"world": ["swm"]}, r"there is no world \['swm'\]"),
         ({"world": "swm/pusht", "size_px": 64}, "the scope of the world swm/pusht lacks factors"),
         ({**GYM, "world": "gym:tests/None-v0"}, "gymnasium cannot make tests/None-v0"),
-        ({**GYM, "world": "gym:no_such_module:A-v0"}, "gymnasium cannot make no_such_module:A-v0"),
+        ({**GYM, "world": "gym:no_such_module:A-v0"}, "no_such_module, which is not allowed"),
         (
             {**GYM, "world": "gym:Pendulum-v1"},
             "gymnasium cannot make|PendulumEnv has no get_state and no set_state",
@@ -217,6 +217,17 @@ def test_a_world_can_be_registered_once():
 )
 def test_a_world_that_cannot_be_made_is_refused(scope, words):
     with pytest.raises(LewmError, match=words):
+        make_world(scope)
+
+
+def test_a_scope_imports_no_module_that_nobody_allowed(tmp_path, monkeypatch):
+    (tmp_path / "from_a_checkpoint.py").write_text("raise ImportError('it ran')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    scope = {**GYM, "world": "gym:from_a_checkpoint:A-v0"}
+    with pytest.raises(LewmError, match="set LEWM_GYM_MODULES=from_a_checkpoint"):
+        make_world(scope)
+    monkeypatch.setenv("LEWM_GYM_MODULES", "other,from_a_checkpoint")
+    with pytest.raises(LewmError, match="it ran"):
         make_world(scope)
 
 
