@@ -7,6 +7,7 @@ named by `kernel_path`, for records.
 
 import os
 import time
+import weakref
 from collections.abc import Callable
 from typing import Literal
 
@@ -41,7 +42,8 @@ _measured: dict[tuple[ModelConfig, int], bool] = {}
 class PlanKernels:
     """An `ImaginationFactory` (lewm/imagination.py) that keeps what it prepared for a model.
 
-    It prepares anew for another model, and when a weight has changed.
+    It prepares anew for another model, and when a weight has changed; a change behind torch's back,
+    through `tensor.data`, is not seen.
     """
 
     def __init__(
@@ -62,16 +64,17 @@ class PlanKernels:
         self._precision: Precision = precision
         self._choice: Choice = choice
         self._prepared: Prepared | None = None
-        self._prepared_for: tuple[tuple[int, int], ...] = ()
+        self._model: Callable[[], WorldModelModule | None] = lambda: None  # what it is prepared for
+        self._state: tuple[tuple[int, int], ...] = ()
         self.kernel_path = "not chosen yet"
         """What the last imagination runs on."""
 
     def __call__(self, model: WorldModelModule, z: Tensor, past: Tensor) -> Imagination:
         """As `ImaginationFactory`."""
         state = tuple((t.data_ptr(), t._version) for t in model.state_dict().values())
-        if self._prepared is None or self._prepared_for != state:
+        if self._prepared is None or self._model() is not model or self._state != state:
             self._prepared, self.kernel_path = self._prepare(model)
-            self._prepared_for = state
+            self._model, self._state = weakref.ref(model), state
         return self._prepared(z, past)
 
     def _prepare(self, model: WorldModelModule) -> tuple[Prepared, str]:

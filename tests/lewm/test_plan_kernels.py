@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -74,6 +76,20 @@ def test_a_changed_weight_is_seen_by_the_next_plan():
     expected = PlainImagination(model, z, past)(candidates, every_step=False)
     assert (after - before).abs().max() > 0.1
     torch.testing.assert_close(after, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_another_model_around_the_same_tensors_is_prepared_anew():
+    z, past, candidates = start(small())
+    model = frozen(small())
+    torch.nn.init.normal_(model.predictor.transformer.layers[0].adaLN_modulation[1].weight)
+    wider = replace(small(), predictor_heads=2, predictor_head_width=32)
+    other = frozen(wider)
+    other.load_state_dict(model.state_dict(), assign=True)
+    kernels = PlanKernels(num_threads=1, choice="packed")
+    for one in (model, other):
+        found = kernels(one, z, past)(candidates, every_step=False)
+        expected = PlainImagination(one, z, past)(candidates, every_step=False)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_an_unchanged_model_is_packed_once(monkeypatch):
