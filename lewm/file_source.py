@@ -122,7 +122,7 @@ class FileSource:
         text = self._file.attrs.get("provenance", "{}")
         try:
             found = json.loads(text)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise LewmError(

@@ -62,13 +62,15 @@ def check_layout(file: h5py.File, path: Path) -> Layout:
         LewmError: a column is missing, has the wrong type, shape or length, is packed with a
             filter that is not installed, or episodes overlap or leave the file.
     """
-    held = sorted(name for name in file if isinstance(file[name], h5py.Dataset))
+    held = sorted(name for name in file if isinstance(file.get(name), h5py.Dataset))
     missing = [name for name in _NEEDED if name not in held]
     if missing:
         raise LewmError(
             f"{path} lacks {', '.join(missing)}; it holds {', '.join(held) or 'nothing'}",
             next_step="give a file in the layout of lewm.episode_file, or rename its columns",
         )
+    for name in held:
+        _require_inside(file, name, path)
     _check_frames(file["pixels"], path)
     _check_actions(file["action"], path)
     columns = tuple(name for name in held if name not in PER_EPISODE)
@@ -84,6 +86,16 @@ def check_layout(file: h5py.File, path: Path) -> Layout:
     lengths, offsets = (_whole_numbers(file[name], path) for name in PER_EPISODE)
     _check_episodes(lengths, offsets, rows["pixels"], path)
     return Layout(columns, rows["pixels"], lengths, offsets)
+
+
+def _require_inside(file: h5py.File, name: str, path: Path) -> None:
+    """Refuse a column whose rows lie in another file: no digest of this one would cover them."""
+    column = file[name]
+    if column.file.id != file.id or column.external or column.is_virtual:
+        raise LewmError(
+            f"{name} of {path} lies in another file",
+            next_step="copy the rows into one file, for instance with h5repack",
+        )
 
 
 def _check_frames(pixels: h5py.Dataset, path: Path) -> None:
@@ -135,14 +147,14 @@ def _check_episodes(
     before = np.concatenate([[0], ends[:-1]])
     for is_wrong, problem in (
         (lengths < 1, "has no row"),
-        (ends > num_rows, f"leaves the {num_rows} rows of the file"),
+        (lengths > num_rows - offsets, f"leaves the {num_rows} rows of the file"),
         (offsets < before, "begins before the one before it ends"),
     ):
         if is_wrong.any():
             first = int(np.argmax(is_wrong))
+            begin, rows = int(offsets[first]), int(lengths[first])
             raise LewmError(
-                f"episode {first} of {path} {problem}: it takes rows {offsets[first]} to "
-                f"{ends[first] - 1}",
+                f"episode {first} of {path} {problem}: it takes rows {begin} to {begin + rows - 1}",
                 next_step="mend ep_len and ep_offset, or collect the episodes again",
             )
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import pytest
 
 from tests.bad.data import make
@@ -17,6 +18,7 @@ def made(tmp_path_factory) -> Path:
 
 # Refused when it is opened, and so by every command.
 UNREADABLE = {
+    "action_in_another_file.h5": "lies in another file",
     "action_missing.h5": "lacks action; it holds ep_len, ep_offset",
     "action_one_number_per_row.h5": "dtype float32 and shape (63,), expected numbers and (R, A)",
     "action_shorter_than_pixels.h5": "have unequal lengths: action 62, episode_idx 63",
@@ -25,6 +27,7 @@ UNREADABLE = {
     "ep_len_missing.h5": "lacks ep_len",
     "ep_len_zero.h5": "has no row",
     "ep_offset_shorter_than_ep_len.h5": "holds 3 lengths and 2 offsets",
+    "episode_longer_than_numbers.h5": "leaves the 63 rows of the file: it takes rows 42 to 9223372",
     "episode_past_the_end.h5": "leaves the 63 rows of the file: it takes rows 42 to 63",
     "episodes_overlap.h5": "begins before the one before it ends: it takes rows 20 to 40",
     "episodes_unsorted.h5": "begins before the one before it ends",
@@ -37,6 +40,7 @@ UNREADABLE = {
     "pixels_float.h5": "have dtype float64 and shape (63, 16, 16, 3), expected uint8",
     "pixels_gray.h5": "shape (63, 16, 16, 1), expected uint8 and (R, H, W, 3)",
     "pixels_missing.h5": "lacks pixels; it holds action",
+    "provenance_deep.h5": "is not a JSON object",
     "provenance_no_json.h5": "the attribute provenance of ",
     "state_shorter_than_pixels.h5": "state 58",
     "text.h5": "is not a readable HDF5 file",
@@ -100,6 +104,16 @@ def test_a_frame_that_is_damaged_ends_training_without_a_checkpoint(made, tmp_pa
     assert done.status == 2
     assert done.err.count("cannot be read to the end") == done.err.count("  Next: ") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_nothing_is_no_column(made, tmp_path):
+    path = tmp_path / "linked.h5"
+    path.write_bytes((made / "sound.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["lost"] = h5py.SoftLink("/nowhere")
+    done = lewm("inspect", path)
+    assert done.status == 0
+    assert "lost" not in done.out
 
 
 def test_half_a_conversion_is_removed(made, tmp_path):

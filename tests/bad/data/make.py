@@ -51,7 +51,16 @@ def _no_rows(file: h5py.File) -> None:
         file[column].resize(0, axis=0)
 
 
+def _in_another_file(file: h5py.File) -> None:
+    rows = file["action"][:].tobytes()
+    other = Path(file.filename).with_name("rows.bin")
+    other.write_bytes(rows)
+    del file["action"]
+    file.create_dataset("action", (63, 2), "f4", external=[(str(other), 0, len(rows))])
+
+
 HDF5: dict[str, Edit] = {
+    "action_in_another_file": _in_another_file,
     "action_missing": replace("action", None),
     "action_one_number_per_row": replace("action", lambda a: a[:, 0]),
     "action_shorter_than_pixels": replace("action", lambda a: a[:-1]),
@@ -63,6 +72,7 @@ HDF5: dict[str, Edit] = {
     "ep_len_missing": replace("ep_len", None),
     "ep_len_zero": put("ep_len", 1, 0),
     "ep_offset_shorter_than_ep_len": replace("ep_offset", lambda o: o[:-1]),
+    "episode_longer_than_numbers": replace("ep_len", lambda n: [*n[:2], 2**63 - 1]),
     "episode_past_the_end": put("ep_len", 2, 22),
     "episodes_overlap": put("ep_offset", 1, 20),
     "episodes_too_short": replace("ep_len", lambda n: n * 0 + 19),
@@ -75,6 +85,7 @@ HDF5: dict[str, Edit] = {
     "pixels_float": replace("pixels", lambda p: p / 255.0),
     "pixels_gray": replace("pixels", lambda p: p[..., :1]),
     "pixels_missing": replace("pixels", None),
+    "provenance_deep": lambda file: file.attrs.__setitem__("provenance", "[" * 50_000),
     "provenance_no_json": lambda file: file.attrs.__setitem__("provenance", "{"),
     "state_shorter_than_pixels": replace("state", lambda s: s[:-5]),
 }
