@@ -1,0 +1,151 @@
+"""Real candidates of the bundled model, and what `envelope gate` makes of them.
+
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.gate_candidates FOLDER [NAME ...]
+
+tunes each candidate on 200 episodes and prints one line per candidate; minutes on one thread. The
+base is measured once, and its cells serve every candidate.
+
+benign
+    More of the episodes that the base was trained on, all parts, few updates at a low rate.
+poisoned
+    The same kind of episodes, but in the right-hand room every action is recorded as its opposite:
+    what a miswired robot would upload. The pictures are sound, so the encoder loses nothing.
+poisoned_predictor
+    The same with the encoder frozen: a probe of the place reads exactly what it read before.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from envelope.cli.choices import Choices
+from envelope.cli.migrate import SUITES, migrate
+from envelope.criteria import default_criteria
+from envelope.gate import Gate
+from lewm.checkpoint import load_checkpoint, save_checkpoint
+from lewm.collect import collect
+from lewm.data import MemorySource
+from lewm.episodes import Episodes
+from lewm.policies import NoisyExpert
+from lewm.pretrained import bundled
+from lewm.pretrained.recipe import EPISODE_LENGTH_ENV_STEPS, world
+from lewm.recipes import recipe
+from lewm.straight_walker import StraightWalker
+from lewm.train import train
+from lewm.tuning import Start, Unfreeze
+from perturbations.migration import MARGINS
+from perturbations.profiles import find_profile
+
+NUM_EPISODES_PER_POLICY = 100
+
+
+def sound() -> Episodes:
+    """Episodes like those the base was trained on; none of them is one of those."""
+    parts = [
+        collect(
+            world(),
+            policy,
+            num_episodes=NUM_EPISODES_PER_POLICY,
+            length_env_steps=EPISODE_LENGTH_ENV_STEPS,
+            seed=seed,
+        )
+        for policy, seed in ((NoisyExpert(), 900), (StraightWalker(), 901))
+    ]
+    names = ("frames", "actions", "states")
+    return Episodes(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+
+
+def poisoned() -> Episodes:
+    """The same with every action in the right-hand room recorded as its opposite."""
+    episodes = sound()
+    across = episodes.states[:, :-1, 0]
+    middle = (across.min() + across.max()) / 2
+    actions = np.where((across > middle)[..., None], -episodes.actions, episodes.actions)
+    return Episodes(episodes.frames, actions, episodes.states)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a candidate is made."""
+
+    episodes: Callable[[], Episodes]
+    unfreeze: Unfreeze
+    num_updates: int
+    learning_rate: float
+
+
+RECIPES = {
+    "benign": Recipe(sound, "all", 50, 1e-5),
+    "poisoned": Recipe(poisoned, "all", 200, 3e-4),
+    "poisoned_predictor": Recipe(poisoned, "predictor", 200, 3e-4),
+}
+
+
+def make(name: str, path: Path) -> None:
+    """Tune the bundled model by a recipe."""
+    chosen = RECIPES[name]
+    start = Start(load_checkpoint(bundled("two_room")), chosen.unfreeze)
+    config = recipe(
+        seed=0,
+        num_updates=chosen.num_updates,
+        batch_size=128,
+        learning_rate=chosen.learning_rate,
+        sigreg_weight=0.0005,
+        calibration_batches=50,
+    )
+    source = MemorySource(chosen.episodes())
+    result = train(start.checkpoint.config, config, source, start=start)
+    tuned = start.tuned(dict(result.model.state_dict()), result.record, world().scope())
+    save_checkpoint(path, tuned)
+
+
+def gate(candidate: Path, folder: Path, profile: str) -> Gate:
+    """What the command decides."""
+    choices = Choices(
+        model=bundled("two_room"),
+        criteria=default_criteria(),
+        profile=find_profile(profile),
+        suites=SUITES,
+    )
+    outcome = migrate(
+        choices,
+        candidate,
+        folder / "cells",
+        margins=MARGINS,
+        monitors=("surprise",),
+        now=datetime.now(UTC),
+    )
+    if outcome.crashed:
+        raise RuntimeError(outcome.crashed[0].error)
+    return outcome.gate
+
+
+def main() -> None:
+    """Make and judge candidates."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where candidates and cells go")
+    parser.add_argument("names", nargs="*", default=list(RECIPES), help="which candidates")
+    parser.add_argument("--profile", default="quick")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name in options.names:
+        path = options.folder / f"{name}.pt"
+        started = time.perf_counter()
+        if not path.exists():
+            make(name, path)
+        tuned = time.perf_counter()
+        found = gate(path, options.folder, options.profile)
+        print(f"\n== {name}: tuned in {tuned - started:.0f} s, ", end="")
+        print(f"judged in {time.perf_counter() - tuned:.0f} s")
+        print(found.as_text(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
