@@ -132,3 +132,21 @@ def factors(world: "World") -> Mapping[str, Any]:
     """Factors of variation of a world, by dotted name; empty when it has none."""
     found: Mapping[str, Any] = getattr(world, "factors", {})
     return found
+
+
+def grey_levels(world: "World", factor: str) -> NDArray[np.float64]:
+    """Colours (n, 3) of a factor that holds one or several, in sRGB grey levels."""
+    return np.array(factors(world)[factor], dtype=np.float64).reshape(-1, 3) * _scale(world, factor)
+
+
+def as_factor(world: "World", factor: str, levels: NDArray[Any]) -> NDArray[Any]:
+    """Colours (n, 3) in grey levels as the world takes them."""
+    flat = np.asarray(levels).reshape(-1)
+    scale = _scale(world, factor)
+    return flat if scale == 1 else flat / scale
+
+
+def _scale(world: "World", factor: str) -> float:
+    """Grey levels in one of the world's own units of colour: 1, or 255 where 1.0 is white."""
+    limits = getattr(world, "factor_table", {}).get(factor)
+    return 255.0 if limits is not None and float(limits.high) <= 1 else 1.0

@@ -11,14 +11,14 @@ Directions say which way: a colour to move to, darker or brighter, where the pic
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from envelope.errors import EnvelopeError
 from perturbations import color, pixels
-from perturbations.nuisance import FrameSeeds, Nuisance, factors
+from perturbations.nuisance import FrameSeeds, Nuisance, as_factor, factors, grey_levels
 
 if TYPE_CHECKING:
     from perturbations.protocols import Frames, States, World
@@ -55,20 +55,24 @@ class _Color(Nuisance):
         values = factors(world)
         if self.factor not in values:
             return ()
-        start = color.to_lab(values[self.factor])
-        other = color.to_lab(values[self.beside]) if self.beside in values else None
+        start = color.to_lab(grey_levels(world, self.factor)[0])
+        other = None
+        if self.beside in values:
+            other = color.to_lab(grey_levels(world, self.beside)[0])
         return tuple(
             name
             for name, target in TARGETS.items()
-            if _is_open(start, color.to_lab(np.array(target)), other)
+            if is_open(start, color.to_lab(np.array(target)), other)
         )
 
     def amount(self, world: "World", direction: str, strength: float) -> float:
-        return strength * float(color.delta_e(factors(world)[self.factor], TARGETS[direction]))
+        start = grey_levels(world, self.factor)[0]
+        return strength * float(color.delta_e(start, TARGETS[direction]))
 
-    def native_value(self, world: "World", direction: str, amount: float) -> NDArray[np.int64]:
+    def native_value(self, world: "World", direction: str, amount: float) -> NDArray[Any]:
         share = amount / self.amount(world, direction, 1.0)
-        return color.between(factors(world)[self.factor], TARGETS[direction], share)
+        moved = color.between(grey_levels(world, self.factor)[0], TARGETS[direction], share)
+        return as_factor(world, self.factor, moved)
 
     def change(
         self, world: "World", states: "States", direction: str, amount: float, seeds: FrameSeeds
@@ -140,7 +144,8 @@ class _Distractor(_OneWay):
         paint = np.array(_stand_out(world), dtype=np.uint8)
         if "background.color" in factors(world):
             # Repainting the background alone leaves agent and walls in front of the disc.
-            return pixels.blend(clean, world.render(states, {"background.color": paint}), mask)
+            wall = as_factor(world, "background.color", paint)
+            return pixels.blend(clean, world.render(states, {"background.color": wall}), mask)
         return pixels.blend(clean, np.broadcast_to(paint, clean.shape), mask)
 
 
@@ -217,20 +222,24 @@ NUISANCES: Mapping[str, Nuisance] = {
 
 
 def find(name: str) -> Nuisance:
-    """The class of that name.
+    """The class of that name; `factor:` before the name of a factor gives the class about it.
 
     Raises:
         EnvelopeError: there is none.
     """
+    if name.startswith("factor:"):
+        from perturbations.factor_classes import FactorClass
+
+        return FactorClass(name)
     if name not in NUISANCES:
         raise EnvelopeError(
-            f"no nuisance is called {name!r}; there are {', '.join(NUISANCES)}",
+            f"no nuisance is called {name!r}; there are {', '.join(NUISANCES)}, and factor:NAME",
             next_step="correct the name in the criteria",
         )
     return NUISANCES[name]
 
 
-def _is_open(
+def is_open(
     start: NDArray[np.float64], end: NDArray[np.float64], other: NDArray[np.float64] | None
 ) -> bool:
     """Whether the way from start to end (Lab) leads somewhere, and not past the other colour."""
@@ -246,8 +255,11 @@ def _is_open(
 
 def _stand_out(world: "World") -> tuple[int, int, int]:
     """The target colour that lies farthest from both agent and background."""
-    values = factors(world)
-    near = [values[name] for name in ("agent.color", "background.color") if name in values]
+    near = [
+        grey_levels(world, name)[0]
+        for name in ("agent.color", "background.color")
+        if name in factors(world)
+    ]
     if not near:
         return TARGETS["to_magenta"]
     return max(TARGETS.values(), key=lambda c: min(float(color.delta_e(c, n)) for n in near))

@@ -10,9 +10,10 @@ import torch
 from envelope.cli.choices import Choices
 from envelope.cli.identity import identify, model_digest
 from envelope.cli.source import MEASURING, source_digest
+from envelope.criteria import default_criteria
 from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.errors import EnvelopeError
-from envelope.records import Conventions, ModelState, Plan, PlannerScope
+from envelope.records import Conventions, Criteria, ModelState, Plan, PlannerScope
 from envelope.strict import canonical
 from lewm.adapter import AuditableModel, load_model
 from lewm.cases import sample_cases
@@ -20,10 +21,12 @@ from lewm.collect import NoisyExpert, walk
 from lewm.plan_config import PlanConfig
 from lewm.planner import make_planner
 from lewm.worlds import make_world
+from lewm.worlds.two_room import TwoRoom
 from perturbations import audit
 from perturbations.bench import Bench
 from perturbations.cells import Runner
 from perturbations.episodes import Cases, Episodes
+from perturbations.factor_classes import EVERY, spelt_out
 from perturbations.protocols import Planner
 from perturbations.seeding import derive_seed
 from perturbations.stopwatch import STOPWATCH
@@ -32,6 +35,7 @@ GOAL_OFFSET_ENV_STEPS = 25
 BUDGET_ENV_STEPS = 50
 ADAPTERS = {"lewm": load_model}
 _MAX_SEED = 2**31
+_STRENGTHS_ELSEWHERE = [0.2, 0.5, 1.0]
 _SMALL_MODEL = 2_000_000
 """Parameters below which a second thread waits more than it works (docs/lab-notes.md)."""
 _DECLARABLE = (
@@ -111,7 +115,7 @@ def build(choices: Choices, runner: Runner) -> Workbench:
         cases=_cases(simulator, profile.num_cases, offset, seed),
         calibration=_episodes(simulator, profile.num_calibration_episodes, length, seed, "set"),
         scoring=_episodes(simulator, profile.num_scoring_episodes, length, seed, "score"),
-        criteria=choices.criteria,
+        criteria=_criteria(choices.criteria, simulator),
         profile=profile,
         seed=seed,
         identity={
@@ -136,6 +140,15 @@ def _watch(model: AuditableModel, world: Any, planner: Planner) -> None:
     STOPWATCH.watch(world, render="rendering")
     STOPWATCH.watch(planner, plan="planning", plan_in_world="planning")
     STOPWATCH.watch(model, encode="encoding", predict="predicting", rollout="predicting")
+
+
+def _criteria(criteria: Criteria, world: Any) -> Criteria:
+    """The criteria with every class by name; the default ones, made for two-room, look elsewhere
+    at whatever else changes the picture of the world at hand."""
+    if world.name != TwoRoom.name and criteria == default_criteria():
+        widened = {**criteria.nuisances, EVERY: _STRENGTHS_ELSEWHERE}
+        criteria = criteria.model_copy(update={"nuisances": widened})
+    return spelt_out(criteria, world)
 
 
 def _require_device(device: str) -> None:
