@@ -13,9 +13,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,26 @@ def audit_once(row: Row, repetition: int) -> list[Found]:
     from tests import known_models as known
     from tests.known_models.judging import claims_of
 
-    claims = claims_of(bench_of(row, repetition, getattr(known, row.model)()))
+    bench = bench_of(row, repetition, getattr(known, row.base or row.model)())
+    if row.base is not None:
+        return [_migrated(bench, getattr(known, row.model)(), row.model)]
+    claims = claims_of(bench)
     return [Found(c.id, c.family, c.verdict, c.outcome) for c in claims.values()]
+
+
+def _migrated(base: Any, candidate: Any, name: str) -> Found:
+    """The gate's decision; `revert` is the finding that a candidate fails."""
+    from envelope import gate
+    from perturbations.migration import MARGINS, Migration
+
+    suite = Migration(base)
+    bench = replace(base, model=candidate, identity={**base.identity, "model": f"a {name}"})
+    cells = suite.run(bench)
+    found = suite.summarise(cells, seed=bench.seed)
+    compared = gate.compare(found, MARGINS, suite.cases_that_would_decide(cells))
+    decision, _ = gate.decide(compared)
+    verdict = {"revert": "fails", "accept": "holds", "undecided": "unknown"}[decision]
+    return Found("migration.decision", "F6", verdict, decision)
 
 
 def bench_of(row: Row, repetition: int, model: Any) -> Any:
@@ -55,6 +73,8 @@ def bench_of(row: Row, repetition: int, model: Any) -> Any:
         changes["criteria"] = known.criteria(
             nuisances={"background.color": [0.5, 1.0], "light.gain": [1.0]}
         )
+    if row.base is not None:
+        profile = replace(profile, num_cases=80, num_scoring_episodes=120)
     draw = known.cases_behind_the_wall if row.cases == "behind_the_wall" else known.cases
     return known.bench(
         model,
@@ -80,13 +100,18 @@ class Ended:
     """What was raised; no finding."""
 
 
-def run(rows: Sequence[Row], repetitions: dict[str, int], workers: int) -> Iterator[Ended]:
-    """Audits of all rows as they end."""
+def run(
+    rows: Sequence[Row],
+    repetitions: dict[str, int],
+    workers: int,
+    done: Collection[tuple[str, int]] = (),
+) -> Iterator[Ended]:
+    """Audits of all rows as they end, without those that are done."""
     todo = [
         (row, repetition)
         for repetition in range(max(repetitions.values()))
         for row in rows
-        if repetition < repetitions[row.name]
+        if repetition < repetitions[row.name] and (row.name, repetition) not in done
     ]
     if workers == 1:
         yield from (_timed(row, repetition) for row, repetition in todo)
@@ -117,7 +142,11 @@ def main() -> int:
     parser.add_argument("--perfect", type=int, default=100, help="audits of the perfect model")
     parser.add_argument("--only", nargs="+", help="models by name")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--log", type=Path, help="what failed in each audit, one JSON line each")
+    parser.add_argument(
+        "--log",
+        type=Path,
+        help="one JSON line for each audit; audits that are in it do not run again",
+    )
     parser.add_argument("--write", action="store_true", help="keep the tables in docs/")
     options = parser.parse_args()
     matrix = read_matrix()
@@ -126,8 +155,9 @@ def main() -> int:
         row.name: options.perfect if row.name == "Oracle" else options.repetitions for row in rows
     }
     began = time.time()
-    ended: list[Ended] = []
-    for one in run(rows, repetitions, options.workers):
+    ended = _read_back(options.log, repetitions) if options.log else []
+    done = {(one.row, one.repetition) for one in ended}
+    for one in run(rows, repetitions, options.workers, done):
         ended.append(one)
         if options.log:
             _write_down(one, options.log)
@@ -150,12 +180,22 @@ def main() -> int:
 
 
 def _write_down(one: Ended, path: Path) -> None:
-    fails = {f.claim: f.outcome for f in one.found if f.verdict == "fails"}
-    open_ = {f.claim: f.outcome for f in one.found if f.verdict == "unknown"}
-    line = {"row": one.row, "repetition": one.repetition, "seconds": round(one.seconds, 2)}
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({**line, "error": one.error, "fails": fails, "unknown": open_}))
-        file.write("\n")
+        file.write(json.dumps(asdict(one)) + "\n")
+
+
+def _read_back(path: Path, repetitions: dict[str, int]) -> list[Ended]:
+    """Audits of an earlier run that are asked for again; those that raised run anew."""
+    if not path.exists():
+        return []
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        data = json.loads(line)
+        claims = tuple(Found(**claim) for claim in data.pop("found"))
+        one = Ended(**data, found=claims)
+        if one.repetition < repetitions.get(one.row, 0) and not one.error:
+            found.append(one)
+    return found
 
 
 if __name__ == "__main__":
