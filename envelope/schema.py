@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import CoreSchema
 
 from envelope.deploy import DeployFile
+from envelope.gate import Gate
 from envelope.records import Criteria, Envelope, Measurements, Record
 from envelope.verdict import Verdict
 
@@ -25,6 +26,7 @@ FORMATS: dict[str, type[Record]] = {
     "criteria": Criteria,
     "deploy": DeployFile,
     "envelope": Envelope,
+    "gate": Gate,
     "measurements": Measurements,
     "verdict": Verdict,
 }

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from envelope.criteria import default_criteria
 from envelope.schema import FOLDER, FORMATS, schema_of, schema_text
 from tests.envelope.builders import example_envelope, measurements
+from tests.envelope.gating import gate_record
 from tests.envelope.judging import changed, checked, nodes, removed, template_data
 
 
@@ -16,6 +17,7 @@ def examples():
         "criteria": json.loads(default_criteria().model_dump_json()),
         "deploy": template_data(),
         "envelope": json.loads(example_envelope().model_dump_json()),
+        "gate": json.loads(gate_record().as_json()),
         "measurements": json.loads(measurements().model_dump_json()),
         "verdict": json.loads(checked().as_json()),
     }
