@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from perturbations.protocols import Frames
 
 Rows = dict[str, list[Any]]
-_STEADY_FRAMES = 64
 _DRAWS = 6
 _PROBE_WIDTH = 64
 _PROBE_UPDATES = 300
@@ -39,7 +38,8 @@ def cloud(bench: "Bench", states: NDArray[np.float64]) -> Rows:
     """Columns `s_i` and `z_j`; `linear_i` and `mlp_i`, what probes fitted on the other half say."""
     z = _encode(bench, bench.world.render(states))
     numbers = _five_digits(z)
-    columns: Rows = {f"s_{i}": states[:, i].tolist() for i in range(states.shape[1])}
+    columns: Rows = {"state": list(range(len(states)))}
+    columns |= {f"s_{i}": states[:, i].tolist() for i in range(states.shape[1])}
     columns |= {f"z_{j}": numbers[:, j].tolist() for j in range(numbers.shape[1])}
     for name, said in (("linear", _linear_probe), ("mlp", _mlp_probe)):
         found = _by_halves(said, numbers, states)
@@ -53,6 +53,7 @@ def pairs(bench: "Bench", states: NDArray[np.float64]) -> Rows:
     one, other = states[:half], states[half : 2 * half]
     z = [_encode(bench, bench.world.render(part)) for part in (one, other)]
     return {
+        "state": list(range(half)),
         "true_distance": bench.world.distance(one, other).tolist(),
         "latent_distance": latents.distance(z[0], z[1]).tolist(),
     }
@@ -60,12 +61,16 @@ def pairs(bench: "Bench", states: NDArray[np.float64]) -> Rows:
 
 def steady(bench: "Bench", states: NDArray[np.float64]) -> Rows:
     """Whether each frame has the same latent twice, and alone as in a batch."""
-    frames = bench.world.render(states[:_STEADY_FRAMES])
+    frames = bench.world.render(states)
     once, again = (_encode(bench, frames) for _ in range(2))
     alone = torch.cat([_encode(bench, frames[i : i + 1]) for i in range(len(frames))])
     twice = (once == again).all(dim=-1)
     together = torch.isclose(alone, once, rtol=1e-3, atol=1e-4).all(dim=-1)
-    return {"twice": twice.tolist(), "together": together.tolist()}
+    return {
+        "state": list(range(len(frames))),
+        "twice": twice.tolist(),
+        "together": together.tolist(),
+    }
 
 
 def actions(bench: "Bench") -> Rows:
@@ -120,6 +125,7 @@ def slow_features(bench: "Bench", nuisance: str, states: NDArray[np.float64]) ->
     within, between = _split(centered)
     lead_within, lead_between = _split((centered @ lead)[..., None])
     return {
+        "state": list(range(num)),
         "within": within.tolist(),
         "between": between.tolist(),
         "lead_within": lead_within.tolist(),

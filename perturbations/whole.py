@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from envelope.records import Cell, Plan
 from perturbations import planning, rows
+from perturbations.exploitation import NAME as EXPLOITED
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.joint import LOOP as JOINT
 from perturbations.monitors import SUITE as CALIBRATION
@@ -17,11 +18,15 @@ from perturbations.nuisance import Shift
 from perturbations.nuisance_shift import NAME as SHIFTED
 from perturbations.nuisance_shift import displacement_seen, drop_seen
 from perturbations.profiles import Profile
+from perturbations.representation import NAME as REPRESENTED
+from perturbations.representation import SLOW_STATES, STEADY_FRAMES
 from perturbations.shift_plan import closed_loop
 from perturbations.voe import NAME as VIOLATIONS
 from perturbations.whole_box import joint_trouble, worst_case_trouble
 
-_SUITES = (CALIBRATION, planning.NAME, SHIFTED, VIOLATIONS, DRIFT)
+_SUITES = (CALIBRATION, planning.NAME, REPRESENTED, SHIFTED, VIOLATIONS, DRIFT, EXPLOITED)
+_ASKED_OF_STATES = ("cloud", "pairs", "steady")
+_ASKED_OF_EPISODES = ("actions", "straightness")
 _OFFSET = "goal_offset_env_steps"
 _CLOSED = ("closed", JOINT)
 
@@ -37,10 +42,12 @@ def contradiction(cells: Sequence[Cell], plan: Plan, profile: Profile) -> str:
     known = [cell for cell in cells if cell.suite in _SUITES]
     return (
         _twice(known)
-        or next(filter(None, (_row_trouble(cell, plan) for cell in known)), "")
+        or next(filter(None, (_row_trouble(cell, plan, profile) for cell in known)), "")
         or _mixed(known)
         or _unplanned_shifts(known, plan, profile)
         or _unplanned_offsets(known, profile)
+        or _unasked(known)
+        or _unplanned_searches(known, profile)
         or worst_case_trouble(cells, plan, profile)
     )
 
@@ -51,10 +58,10 @@ def _twice(cells: Iterable[Cell]) -> str:
     return f"two cells have the id {twice[0]}" if twice else ""
 
 
-def _row_trouble(cell: Cell, plan: Plan) -> str:
+def _row_trouble(cell: Cell, plan: Plan, profile: Profile) -> str:
     if cell.status == "crashed" or not any(cell.rows.values()):
         return ""
-    column, planned = _rows_planned(cell, plan)
+    column, planned = _rows_planned(cell, plan, profile)
     if cell.rows.get(column) == list(range(planned)):
         return ""
     found = len(cell.rows.get(column, []))
@@ -64,10 +71,14 @@ def _row_trouble(cell: Cell, plan: Plan) -> str:
     )
 
 
-def _rows_planned(cell: Cell, plan: Plan) -> tuple[str, int]:
+def _rows_planned(cell: Cell, plan: Plan, profile: Profile) -> tuple[str, int]:
     """Name of the column that counts the rows, and their number."""
     if cell.suite == CALIBRATION:
         return "episode", plan.num_calibration_episodes
+    if cell.suite == REPRESENTED and cell.condition.get("asks") not in _ASKED_OF_EPISODES:
+        return "state", _states_planned(str(cell.condition.get("asks")), profile)
+    if cell.suite == EXPLOITED and cell.condition.get("loop") != "closed":
+        return "case", min(profile.num_menu_cases, plan.num_cases)
     if cell.suite == planning.NAME or cell.condition.get("loop") in _CLOSED:
         return "case", plan.num_cases
     if cell.suite == DRIFT and _OFFSET in cell.condition:
@@ -77,15 +88,31 @@ def _rows_planned(cell: Cell, plan: Plan) -> tuple[str, int]:
     return "episode", plan.num_scoring_episodes
 
 
+def _states_planned(asks: str, profile: Profile) -> int:
+    """Rows about independent states; those of pairs count by their first state."""
+    most = {"pairs": profile.num_states // 2, "steady": STEADY_FRAMES, "slow_features": SLOW_STATES}
+    return min(most.get(asks, profile.num_states), profile.num_states)
+
+
 def _mixed(cells: Iterable[Cell]) -> str:
     """Whether cells that have to share their cases do not, or calibration ones were scored."""
-    digests: dict[str, set[str]] = {"calibration": set(), "scoring": set(), "closed loop": set()}
+    digests: dict[str, set[str]] = {
+        "calibration": set(),
+        "scoring": set(),
+        "closed loop": set(),
+        "states": set(),
+        "slow features": set(),
+    }
     for cell in cells:
         if cell.suite == CALIBRATION:
             digests["calibration"].add(cell.cases)
         elif cell.suite == planning.NAME or cell.condition.get("loop") in _CLOSED:
             digests["closed loop"].add(cell.cases)
-        elif _OFFSET not in cell.condition:
+        elif cell.condition.get("asks") in _ASKED_OF_STATES:
+            digests["states"].add(cell.cases)
+        elif cell.condition.get("asks") == "slow_features":
+            digests["slow features"].add(cell.cases)
+        elif _OFFSET not in cell.condition and cell.condition.get("asks") != "menus":
             digests["scoring"].add(cell.cases)
     for name, found in digests.items():
         if len(found) > 1:
@@ -158,6 +185,34 @@ def _unplanned_offsets(cells: Sequence[Cell], profile: Profile) -> str:
             f"goal offsets {sorted(map(str, found))} were run in closed loop, the profile "
             f"{profile.name} has {list(profile.goal_offsets_env_steps)}"
         )
+    return ""
+
+
+def _unasked(cells: Sequence[Cell]) -> str:
+    """A question about the latents that every profile asks, or a class that was not asked about."""
+    own = rows.select(cells, REPRESENTED)
+    if not own:
+        return ""
+    asked = {cell.condition.get("asks") for cell in own}
+    if missing := [name for name in (*_ASKED_OF_STATES, *_ASKED_OF_EPISODES) if name not in asked]:
+        return f"the suite {REPRESENTED} has no cell that asks about {missing[0]}"
+    shown = {cell.condition.get("nuisance") for cell in rows.select(cells, SHIFTED, loop="open")}
+    slow = {c.condition.get("nuisance") for c in rows.select(cells, REPRESENTED)}
+    if left_out := sorted(map(str, shown - slow)):
+        return f"the suite {REPRESENTED} has no cell that asks about {left_out[0]}"
+    return ""
+
+
+def _unplanned_searches(cells: Sequence[Cell], profile: Profile) -> str:
+    own = rows.select(cells, EXPLOITED)
+    found = {cell.condition["pressure"] for cell in own if "pressure" in cell.condition}
+    if own and found != set(profile.search_pressures):
+        return (
+            f"the searches {sorted(map(str, found))} were run in closed loop, the profile "
+            f"{profile.name} has {sorted(profile.search_pressures)}"
+        )
+    if own and not any(cell.condition.get("asks") == "menus" for cell in own):
+        return f"the suite {EXPLOITED} has no cell that asks about menus"
     return ""
 
 

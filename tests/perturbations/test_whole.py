@@ -47,7 +47,16 @@ def test_the_cells_of_a_whole_run_are_those_of_its_plan(few, bisected):
 
 
 @pytest.mark.parametrize(
-    "suite", ["monitors", "planning", "nuisance_shift", "voe", "horizon_drift"]
+    "suite",
+    [
+        "monitors",
+        "planning",
+        "representation",
+        "nuisance_shift",
+        "voe",
+        "horizon_drift",
+        "exploitation",
+    ],
 )
 @pytest.mark.parametrize(
     "change",
@@ -137,6 +146,62 @@ def test_a_goal_offset_that_the_profile_asks_for_cannot_be_left_out(few):
     asking = replace(known.PROFILE, goal_offsets_env_steps=(30,))
 
     assert "goal offsets [] were run" in judge(cells, plan, asking)
+
+
+@pytest.mark.parametrize("asks", ["cloud", "pairs", "steady", "actions", "straightness"])
+def test_a_question_about_the_latents_cannot_be_left_out_or_lose_rows(few, asks):
+    cells, plan = few
+    one = of(cells, "representation", asks=asks)[0]
+    fewer = [with_rows(cell, lambda c: c[:-1]) if cell is one else cell for cell in cells]
+
+    assert "the cell representation" in judge(fewer, plan)
+    assert f"asks about {asks}" in judge([cell for cell in cells if cell is not one], plan)
+
+
+def test_a_class_cannot_be_left_out_of_the_slow_features(few):
+    cells, plan = few
+    gone = of(cells, "representation", asks="slow_features")[0]
+
+    left = judge([cell for cell in cells if cell is not gone], plan)
+    assert f"asks about {gone.condition['nuisance']}" in left
+
+
+@pytest.mark.parametrize(
+    ("asks", "named"), [("steady", "states cells"), ("slow_features", "slow features cells")]
+)
+def test_answers_about_other_states_are_noticed(few, asks, named):
+    cells, plan = few
+    one = of(cells, "representation", asks=asks)[0]
+    moved = [cell.model_copy(update={"cases": "0" * 64}) if cell is one else cell for cell in cells]
+
+    assert f"{named} rest on 2 sets" in judge(moved, plan)
+
+
+def test_a_search_cannot_be_left_out_nor_another_put_in(few):
+    cells, plan = few
+    one = of(cells, "exploitation", pressure="num_samples_times_4")[0]
+    kinder = {**one.condition, "pressure": "iterations_times_3"}
+    other = one.model_copy(update={"id": "0" * 64, "condition": kinder})
+
+    assert "were run in closed loop, the profile" in judge([c for c in cells if c != one], plan)
+    assert "were run in closed loop, the profile" in judge([*cells, other], plan)
+
+
+def test_menus_cannot_be_left_out_or_lose_cases(few):
+    cells, plan = few
+    menus = of(cells, "exploitation", asks="menus")[0]
+    fewer = [with_rows(cell, lambda c: c[:-1]) if cell is menus else cell for cell in cells]
+
+    assert "of which the plan has 20" in judge(fewer, plan)
+    assert "asks about menus" in judge([cell for cell in cells if cell is not menus], plan)
+
+
+def test_a_search_on_other_cases_is_noticed(few):
+    cells, plan = few
+    one = of(cells, "exploitation", loop="closed")[0]
+    moved = [cell.model_copy(update={"cases": "0" * 64}) if cell is one else cell for cell in cells]
+
+    assert "closed loop cells rest on 2 sets of cases" in judge(moved, plan)
 
 
 def test_a_suite_that_is_gone_altogether_and_a_crash_are_left_to_the_claims(few):
