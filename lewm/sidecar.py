@@ -17,10 +17,11 @@ _FORMAT = "lewm.data-statistics/1"
 
 
 class Sidecar:
-    """Named results about one data set, a file or a folder."""
+    """Named results about one data set, a file or a folder, as it is when this is made."""
 
     def __init__(self, path: Path) -> None:
         self._data = path
+        self._of = identity(path)  # before anything is computed: what changes meanwhile is stale
         self.path = path.with_name(path.name + ".stats.json")
 
     def get(self, name: str) -> Any:
@@ -29,7 +30,7 @@ class Sidecar:
 
     def put(self, name: str, value: Any) -> None:
         """Keep a result beside those that still hold."""
-        content = {**self._load(), name: value, "format": _FORMAT, "of": identity(self._data)}
+        content = {**self._load(), name: value, "format": _FORMAT, "of": self._of}
         partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
         try:
             partial.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

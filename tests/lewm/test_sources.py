@@ -19,6 +19,7 @@ from lewm.errors import LewmError
 from lewm.jpeg import Jpeg
 from lewm.lance_writer import LanceWriter
 from lewm.prefetch import prefetched
+from lewm.sidecar import Sidecar
 from lewm.sources import open_source, require_fit
 from lewm.worlds.two_room import TwoRoom
 from tests.benchmarks import stream
@@ -197,6 +198,15 @@ def test_statistics_are_kept_beside_the_data_and_never_believed_of_other_data(h5
     with open_source(h5) as source:
         assert source.action_stats() != stats
         assert source.digest() != digest
+
+
+def test_what_changes_while_it_is_computed_from_is_not_believed(tmp_path):
+    path = tmp_path / "data"
+    path.write_bytes(b"before")
+    sidecar = Sidecar(path)
+    path.write_bytes(b"and after")
+    sidecar.put("sha256", "of what was there before")
+    assert Sidecar(path).get("sha256") is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": "lewm.data-statistics/1"}', "{"])
