@@ -15,6 +15,7 @@ from lewm.cli.options import (
 )
 from lewm.errors import LewmError
 
+_GOAL_OFFSET = 25
 _PROTOCOLS = ("held-out", "official", "moderate", "strict")
 
 
@@ -38,7 +39,7 @@ _PROTOCOLS = ("held-out", "official", "moderate", "strict")
 @click.option(
     "--goal-offset",
     type=click.IntRange(1),
-    default=25,
+    default=_GOAL_OFFSET,
     show_default=True,
     help="Env steps; held-out only.",
 )
@@ -98,16 +99,14 @@ def evaluate(
     """
     from lewm import cases as case_files
     from lewm.adapter import load_model
+    from lewm.new_data import refuse_to_overwrite
     from lewm.protocol_report import as_json as outcome_json
     from lewm.protocol_report import as_text
     from lewm.worlds import make_world
 
     _require_words(name, data, seed, goal_offset, drop_last_row)
-    if save_cases is not None and save_cases.exists():
-        raise LewmError(
-            f"{save_cases} exists and would be overwritten",
-            next_step="choose another name, or remove the file",
-        )
+    if save_cases is not None:
+        refuse_to_overwrite(save_cases)
     loaded = load_model(model)
     loaded.plan_config = planner_config(loaded.plan_config, planner)
     scope = loaded.world if world_name is None else _elsewhere(loaded, world_name)
@@ -116,6 +115,8 @@ def evaluate(
     given = case_files.load(cases) if cases else None
     if given is not None:
         _require_cases_of(world, given, cases)
+        if str(given.origin.get("protocol", "held-out/1")).startswith(f"{name}/"):
+            _require_cases_asked(given, num_cases, goal_offset, drop_last_row)
     runs_ceiling = _can_be_cloned(world, loaded.plan_config) if ceiling is None else ceiling
     how: dict[str, Any] = {
         "budget_env_steps": budget,
@@ -206,7 +207,7 @@ def _require_words(
             f"--protocol {name} was given {said}",
             next_step="give --data with official, moderate or strict, and only with those",
         )
-    if name != "held-out" and (seed, goal_offset) != (0, 25):
+    if name != "held-out" and (seed, goal_offset) != (0, _GOAL_OFFSET):
         raise LewmError(
             f"{name} fixes its seeds and its goal offset; asked for were --seed {seed} "
             f"--goal-offset {goal_offset}",
@@ -254,4 +255,21 @@ def _require_cases_of(world: Any, cases: Any, path: Path | None) -> None:
                 f"{path} was sampled with {name} {there.get(name)}, the model's world has "
                 f"{here[name]}",
                 next_step="give cases of the model's world, or leave --cases out to sample some",
+            )
+
+
+def _require_cases_asked(
+    cases: Any, num_cases: int | None, goal_offset: int, drop_last_row: bool
+) -> None:
+    """Refuse words about drawing that the frozen cases do not follow."""
+    origin = cases.origin
+    for option, asked, default, there in (
+        ("--num-cases", num_cases, None, origin.get("num_per_seed", cases.num_cases)),
+        ("--goal-offset", goal_offset, _GOAL_OFFSET, origin.get("goal_offset_env_steps")),
+        ("--drop-last-row", drop_last_row, False, origin.get("drop_last_row", False)),
+    ):
+        if asked not in (default, there):
+            raise LewmError(
+                f"the frozen cases were drawn with {option} {there}, asked for is {asked}",
+                next_step="leave the option out, or leave --cases out to draw others",
             )

@@ -136,6 +136,15 @@ def test_frozen_pairs_give_the_same_figures_again(protocol, small, tmp_path):
     rows = json.loads(cases.read_text())["rows"]
     assert rows["data_sha256"] == first.json["data_sha256"]
     evaluate(protocol, small, "--save-cases", cases).refused(2, "exists and would be overwritten")
+    evaluate(protocol, small, "--cases", cases, "--num-cases", "5").refused(
+        2, "the frozen cases were drawn with --num-cases 4, asked for is 5"
+    )
+
+
+def test_a_place_where_cases_cannot_be_kept_is_refused_before_anything_runs(small):
+    done = evaluate("official", small, "--save-cases", small / "nowhere" / "cases.json")
+    done.refused(2, "no folder ")
+    assert "running" not in done.err
 
 
 def test_the_recorded_first_frame_is_what_the_planner_sees(data, copied):
