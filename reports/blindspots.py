@@ -18,9 +18,11 @@ from reports.words import (
     number,
     scalar,
     short,
+    with_interval,
 )
 
 SUITE = "voe"
+_FLOOR = "floor_detection"
 Key = tuple[str, float]
 
 
@@ -49,15 +51,27 @@ def blind_spots(view: View) -> Html:
 
 def _overview(view: View) -> Html:
     record = view.envelope
+    with_floor = any(one.quantity == _FLOOR for one in record.evidence)
     rows: list[list[Node]] = []
     for name, criterion in record.criteria.violations.items():
         row: list[Node] = [group(_spoken(name), ", ", amount(criterion.claim_at, criterion.unit))]
         for monitor in record.monitors:
             found = _index(monitor).get((name, criterion.claim_at))
             row.append(_word(found))
+        row += [_floor(view, name, criterion.claim_at)] if with_floor else []
         rows.append(row)
     heads = ["violation", *(monitor.name for monitor in record.monitors)]
+    heads += ["pixel floor"] if with_floor else []
     return table("Monitors side by side, at the magnitude each claim is about", heads, rows)
+
+
+def _floor(view: View, violation: str, magnitude: float) -> str:
+    """What a threshold on the mere change of pixels detects; nobody relies on it."""
+    at = {"violation": violation, "magnitude": magnitude}
+    for one in view.envelope.evidence:
+        if one.quantity == _FLOOR and at.items() <= one.condition.items():
+            return with_interval(one.estimate)
+    return "not measured"
 
 
 def _word(found: Sensitivity | None) -> Html:
@@ -102,7 +116,12 @@ def _matrix(monitor: Monitor, view: View) -> Html:
         rows.append(
             tag(
                 "div",
-                tag("h4", _spoken(name), tag("span", kind or "not measured")),
+                tag(
+                    "h4",
+                    _spoken(name),
+                    tag("span", kind or "not measured"),
+                    _seen_from(monitor, name),
+                ),
                 tag("div", cells, class_="cells"),
                 class_="sight",
             )
@@ -126,6 +145,17 @@ def _matrix(monitor: Monitor, view: View) -> Html:
         rows,
         class_="matrix",
     )
+
+
+def _seen_from(monitor: Monitor, violation: str) -> Html | None:
+    """The smallest magnitude that is detected along with all larger ones."""
+    for one in monitor.detected_from:
+        if one.violation == violation:
+            if one.magnitude is None:
+                return tag("span", "detected at none of these")
+            weaker = f", not {amount(one.more_than, one.unit)}" if one.more_than else ""
+            return tag("span", f"detected from {amount(one.magnitude, one.unit)}{weaker}")
+    return None
 
 
 def _cell(

@@ -435,6 +435,9 @@ def violations(criteria: Criteria) -> tuple[list[Cell], list[Measurement]]:
             cells.append(
                 cell("voe", "model", "alarm", rates["surprise"], NUM_EPISODES, **condition)
             )
+            summaries.append(
+                measurement("voe/floor_detection", share(0.4, NUM_EPISODES), condition)
+            )
             for monitor, rate in rates.items():
                 inside = {**condition, "monitor": monitor}
                 delay = estimate(7.0, 2.0, episodes=max(2, round(rate * NUM_EPISODES)))

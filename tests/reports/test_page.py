@@ -141,6 +141,15 @@ def test_every_link_leads_somewhere(page):
     assert set(page.values("href")) <= targets
 
 
+def test_monitors_stand_beside_the_floor_and_say_from_where_they_see(page):
+    blind = page.text.partition("Monitors side by side")[2]
+
+    assert "pixel floor" in blind
+    assert "0.40 [0.28, 0.53]" in blind
+    assert "detected from 80 px, not 40 px" in blind
+    assert "detected at none of these" in blind
+
+
 def test_every_chart_has_a_title_and_a_description(page):
     labelled = page.values("aria-labelledby")
 
