@@ -177,11 +177,12 @@ class Bench:
     def _check_cases(self, cases: Cases) -> None:
         if len(cases) == 0:
             raise EnvelopeError("there are no cases", next_step="draw at least 30")
-        num_distinct = len(np.unique(np.hstack([cases.starts, cases.goals]), axis=0))
+        num_distinct = len(np.unique(cases.starts, axis=0))
         if num_distinct < len(cases):
+            starts = "start" if num_distinct == 1 else "starts"
             raise EnvelopeError(
-                f"{len(cases)} cases have only {num_distinct} distinct pairs of start and goal: "
-                "repeating a case adds no evidence",
+                f"{len(cases)} cases have only {num_distinct} distinct {starts}: what holds from a "
+                "few places need not hold from others, and repeating a case adds no evidence",
                 next_step="draw every case from an episode of its own",
             )
         num_solved = int(self.world.solved(cases.starts, cases.goals).sum())

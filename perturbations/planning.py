@@ -51,7 +51,7 @@ class Planning(Suite):
     ) -> list[Measurement]:
         """See the class docstring."""
         model = clean_model_cells(cells)
-        problem = rows.trouble(model)
+        problem = rows.trouble(model) or _too_few(model)
         arms = {arm: _of_arm(cells, arm) for arm in REFERENCES}
         found = [_model_success(model, problem, seed)]
         found += [_rate("success", {"arm": arm}, cell) for arm, cell in arms.items()]
@@ -162,6 +162,11 @@ def _model_success(model: Sequence[Cell], problem: str, seed: int) -> Measuremen
         return _rate("success", condition, model)
     estimate = bootstrap.mean_share(_mean_over_streams(model), seed=seed)
     return rows.measurement(NAME, "success", condition, estimate, note=_dropped(model[0]))
+
+
+def _too_few(model: Sequence[Cell]) -> str:
+    num = len(rows.outcomes(model[0], "success"))
+    return "" if num >= 2 else f"{num} cases have no interval"
 
 
 def _mean_over_streams(model: Sequence[Cell]) -> NDArray[np.float64]:

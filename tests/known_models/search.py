@@ -31,8 +31,10 @@ class FoundPlan:
 class Search:
     """The cross-entropy method, small: 40 samples, 4 rounds, 6 elites, noise shared per block."""
 
+    config = SearchConfig()
+
     def __init__(self, config=None):
-        self.config = config or SearchConfig()
+        self.config = config or self.config
 
     def varied(self, **changes):
         return type(self)(replace(self.config, **changes))
