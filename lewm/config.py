@@ -180,16 +180,16 @@ def fast_paper(*, action_width: int = 2) -> ModelConfig:
 
 
 def fast_small(*, action_width: int = 2, image_size: int = 64) -> ModelConfig:
-    """`small()` with a prefix predictor: the same eye, tokens as wide, about as many parameters."""
+    """`small()` with a prefix predictor: the same eye, tokens as wide, layers as deep."""
     return replace(
         small(action_width=action_width, image_size=image_size),
         predictor="prefix",
         action_bottleneck=32,
         history=1,
-        prefix_depth=1,
+        prefix_depth=2,
         prefix_heads=4,
         prefix_head_width=16,
-        prefix_mlp_width=64,
+        prefix_mlp_width=256,
     )
 
 
