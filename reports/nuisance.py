@@ -10,6 +10,7 @@ from reports.fields import closed_loop_words, range_words
 from reports.frames import still
 from reports.html import Html, Node, group, tag
 from reports.parts import evidence, not_measured, outcome_phrase, section
+from reports.strengths import strengths
 from reports.svg import Label, Panel, chart, domain_of, rounded
 from reports.view import View
 from reports.words import amount, short, unit_word, verdict_word
@@ -126,6 +127,7 @@ def _card(name: str, view: View) -> Html:
         tag("p", _range_sentence(case), class_="range-words"),
         tag("p", case.claim.reason, class_="small reason") if case.claim else None,
         _drawing(case, view) if case.all else not_measured("this class in any form."),
+        strengths(case.scope) if case.scope else None,
         _pictures(name, view),
         class_="multiple",
     )
