@@ -21,14 +21,15 @@ from perturbations.nuisances import find
 
 RELIES_ON = ("planning.success",)
 STRATA = {
-    "inside, one class": 0.30,
-    "inside, several classes": 0.20,
-    "beyond, one class": 0.20,
-    "beyond, several classes": 0.10,
-    "planner": 0.12,
-    "planner and one class": 0.08,
+    "inside, one class": 0.50,
+    "inside, several classes": 0.10,
+    "beyond, one class": 0.16,
+    "beyond, several classes": 0.08,
+    "planner": 0.10,
+    "planner and one class": 0.06,
 }
-"""How the deployments are drawn, and in which shares: half within the admitted ranges."""
+"""How the deployments are drawn, and in which shares. Half have one class within its admitted
+range; several classes within theirs are inside only where a joint cell held."""
 PLANNER = {
     "horizon": (3, 4, 6, 8),
     "num_samples": (16, 32, 128, 256),

@@ -10,7 +10,8 @@ on fresh cases. Exit status 1 when the lower 95 % bound of soundness is below 0.
 cases at the measured goal distance, lies at most `max_success_drop` below that of the recorded
 deployment on the same cases. Truth is itself an estimate: a deployment runs on 60 cases, and on 60
 more, up to 240, as long as either 95 % interval straddles its limit. Then the share that was seen
-decides; how many were still open is said.
+decides; how many were still open is said. Only deployments that were called inside get more than
+60. Every closed loop is kept as a cell, so a run that was stopped goes on where it stopped.
 
 *Soundness* is the share of the deployments called inside that are fine, *usefulness* the share of
 the fine ones that are called inside. The red team climbs from random places inside the envelope
@@ -43,13 +44,13 @@ from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.records import Envelope, Estimate
 from lewm.pretrained import bundled
 from lewm.worlds import make_world
-from perturbations import stats
-from perturbations.cells import Runner
+from perturbations import rows, stats
+from perturbations.cells import CellStore, Runner
 from perturbations.closed_loop import Loop
 from perturbations.episodes import Cases
 from perturbations.mixture import Change, Look, Mix
 from perturbations.profiles import find_profile
-from perturbations.seeding import derive_seed
+from perturbations.seeding import derive_seed, digest_arrays
 from tests.benchmarks.deployments import (
     STRATA,
     Deployment,
@@ -67,7 +68,7 @@ STEP, MOST = 60, 240
 """Cases at first and with every extension, and at most."""
 POOL = 640
 """Fresh cases that deployments draw from; the last quarter is the red team's to search on."""
-CLIMBS, MOVES, CLIMB_CASES = 40, 8, 40
+CLIMBS, MOVES, CLIMB_CASES = 24, 8, 30
 """Budget of the red team: climbs, places tried in each, cases of each try."""
 SOUND_AT_LEAST = 0.90
 NOMINAL_OFFSET = "goal_offset_env_steps"
@@ -132,7 +133,7 @@ def _must(done: commands.Done) -> commands.Done:
 # --- what happens -------------------------------------------------------------------------------
 
 
-def _workbench(planner: tuple[tuple[str, int], ...], num_cases: int) -> Workbench:
+def _workbench(store: Path, planner: tuple[tuple[str, int], ...]) -> Workbench:
     """The bundled model with a planner that differs in these fields, on fresh cases."""
     said = dict(planner)
     conventions = DeployedConventions(
@@ -141,7 +142,7 @@ def _workbench(planner: tuple[tuple[str, int], ...], num_cases: int) -> Workbenc
     )
     profile = replace(
         find_profile("quick"),
-        num_cases=num_cases,
+        num_cases=POOL,
         num_calibration_episodes=1,
         num_scoring_episodes=1,
         goal_offsets_env_steps=(),
@@ -154,50 +155,65 @@ def _workbench(planner: tuple[tuple[str, int], ...], num_cases: int) -> Workbenc
         seed=FRESH_SEED,
         declared=DeployedPlanner(**said, conventions=conventions),
     )
-    return build(choices, Runner())
+    return build(choices, Runner(CellStore(store)))
 
 
 @cache
-def workbench(planner: tuple[tuple[str, int], ...]) -> Workbench:
+def workbench(store: Path, planner: tuple[tuple[str, int], ...]) -> Workbench:
     """One per planner and process. All share their cases where their goal distance is the same."""
-    return _workbench(planner, POOL)
+    return _workbench(store, planner)
 
 
 def succeeded(
-    planner: tuple[tuple[str, int], ...], mix: Mix, numbers: NDArray[np.int64]
+    store: Path, planner: tuple[tuple[str, int], ...], mix: Mix, numbers: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Which of the fresh cases of these numbers are solved under a mix."""
-    bench = workbench(planner).bench
-    cases = bench.cases
+    torch.set_num_threads(1)
+    bench = workbench(store, planner).bench
+    cases = Cases(
+        bench.cases.starts[numbers],
+        bench.cases.goals[numbers],
+        bench.cases.goal_offset_env_steps,
+    )
     seeds = np.array([derive_seed(FRESH_SEED, "look", int(n)) for n in numbers], dtype=np.int64)
     loop = Loop(
         arm="model",
-        cases=Cases(cases.starts[numbers], cases.goals[numbers], cases.goal_offset_env_steps),
+        cases=cases,
         streams=bench.streams_of_cases[numbers],
         budget_env_steps=bench.budget_env_steps,
         watched=False,
         numbers=numbers,
         look=Look([mix] * len(numbers), seeds),
     )
-    return np.array(loop.run(bench)["success"], dtype=bool)
+    said = "; ".join(f"{c.nuisance} {c.direction} {c.amount:.6g}" for c in mix)
+    condition = {"mix": said, "numbers": digest_arrays(numbers=numbers)}
+    cell = bench.runner.run(
+        bench.key("predictive_validity", "model", condition, cases=cases.digest),
+        partial(loop.run, bench),
+    )
+    if cell.status == "crashed":
+        raise RuntimeError(f"{said}: {cell.error}")
+    return rows.outcomes(cell)
 
 
-def clean(part: int) -> NDArray[np.bool_]:
+def clean(part: int, *, store: Path) -> NDArray[np.bool_]:
     """Success of the recorded deployment on one part of the pool."""
-    torch.set_num_threads(1)
-    return succeeded((), (), np.arange(part * STEP, (part + 1) * STEP))
+    return succeeded(store, (), (), np.arange(part * STEP, (part + 1) * STEP))
 
 
-def truth(deployment: Deployment, *, as_recorded: NDArray[np.bool_], most: int = MOST) -> Truth:
-    """Run a deployment on as many fresh cases as it takes, up to `most`."""
-    torch.set_num_threads(1)
+def truth(
+    asked_about: tuple[Deployment, bool], *, store: Path, as_recorded: NDArray[np.bool_], most: int
+) -> Truth:
+    """Run a deployment on as many fresh cases as it takes, up to `most` if it was called inside."""
+    deployment, is_inside = asked_about
     criteria, planner = default_criteria(), tuple(sorted(deployment.planner.items()))
     is_paired = NOMINAL_OFFSET not in deployment.planner
     rng = np.random.default_rng(derive_seed(FRESH_SEED, "cases", deployment.number))
     order = rng.permutation(POOL * 3 // 4)
     seen = np.zeros(0, dtype=bool)
     while True:
-        seen = np.append(seen, succeeded(planner, deployment.mix, order[len(seen) :][:STEP]))
+        numbers = order[len(seen) :][:STEP]
+        seen = np.append(seen, succeeded(store, planner, deployment.mix, numbers))
         success = stats.clopper_pearson(int(seen.sum()), len(seen))
         drop = None
         if is_paired:
@@ -205,7 +221,7 @@ def truth(deployment: Deployment, *, as_recorded: NDArray[np.bool_], most: int =
         limits = [(success, criteria.success_at_least)]
         limits += [(drop, criteria.max_success_drop)] if drop else []
         is_open = any(found.low < limit <= found.high for found, limit in limits)
-        if not is_open or len(seen) >= most:
+        if not (is_open and is_inside) or len(seen) >= most:
             break
     is_fine = success.value >= criteria.success_at_least and (
         drop is None or drop.value <= criteria.max_success_drop
@@ -216,13 +232,12 @@ def truth(deployment: Deployment, *, as_recorded: NDArray[np.bool_], most: int =
 # --- the red team -------------------------------------------------------------------------------
 
 
-def climbed(number: int, *, envelope: Envelope, moves: int = MOVES) -> Deployment:
+def climbed(number: int, *, store: Path, envelope: Envelope, moves: int) -> Deployment:
     """The worst place that one climb finds: hill climbing over the mix, inside the envelope.
 
     Every second climb mixes several classes where the record admits that. A move takes another
     direction or class, or goes half of the way to the end of a range.
     """
-    torch.set_num_threads(1)
     rng = np.random.default_rng(derive_seed(FRESH_SEED, "climb", number))
     world = make_world({"world": envelope.input_scope.world, "size_px": 64, "factors": {}})
     admitted = admitted_classes(envelope)
@@ -231,10 +246,10 @@ def climbed(number: int, *, envelope: Envelope, moves: int = MOVES) -> Deploymen
     best: Mix = tuple(_at(envelope, world, str(name), rng) for name in sorted(chosen))
     first = POOL * 3 // 4 + int(rng.integers(POOL // 4 - CLIMB_CASES + 1))
     cases = np.arange(first, first + CLIMB_CASES)
-    least = float(succeeded((), best, cases).mean())
+    least = float(succeeded(store, (), best, cases).mean())
     for _ in range(moves - 1):
         tried = _moved(envelope, world, best, admitted, rng)
-        found = float(succeeded((), tried, cases).mean())
+        found = float(succeeded(store, (), tried, cases).mean())
         if found <= least:
             best, least = tried, found
     return Deployment(1000 + number, "red team", best)
@@ -322,16 +337,19 @@ def judge_all(folder: Path, files: Folder, args: argparse.Namespace) -> list[Jud
     envelope = files.read_envelope()
     world = make_world({"world": envelope.input_scope.world, "size_px": 64, "factors": {}})
     deployments = draw(envelope, world, args.num, seed=args.seed)
+    store = folder / ".outcomes"
     with get_context("spawn").Pool(args.workers) as pool:
-        parts = pool.map(clean, range(POOL * 3 // 4 // STEP), chunksize=1)
+        parts = pool.map(partial(clean, store=store), range(POOL * 3 // 4 // STEP), chunksize=1)
         as_recorded = np.concatenate(parts)
         print(f"recorded deployment on fresh cases: {share(as_recorded.tolist())}", flush=True)
-        climb = partial(climbed, envelope=envelope, moves=args.moves)
+        climb = partial(climbed, store=store, envelope=envelope, moves=args.moves)
         deployments += pool.map(climb, range(args.climbs), chunksize=1)
         asking = [asked(folder, files, deployment) for deployment in deployments]
-        run = partial(truth, as_recorded=as_recorded, most=args.most)
+        print(f"{sum(inside for inside, _ in asking)} called inside", flush=True)
+        run = partial(truth, store=store, as_recorded=as_recorded, most=args.most)
+        about = [(d, inside) for d, (inside, _) in zip(deployments, asking, strict=True)]
         truths = []
-        for found in pool.imap(run, deployments, chunksize=1):
+        for found in pool.imap(run, about, chunksize=1):
             truths.append(found)
             if len(truths) % 20 == 0:
                 print(f"{len(truths)} of {len(deployments)} deployments ran", flush=True)
