@@ -4,7 +4,7 @@ Shapes in this module:
     N  cases    C  episodes they come from
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -39,24 +39,33 @@ def exact(num_solved: int, num: int) -> Interval:
 
 
 def over_episodes(
-    values: NDArray[np.float64], episodes: NDArray[np.int64], *, seed: int = 0
+    values: NDArray[np.float64],
+    episodes: NDArray[np.int64],
+    *,
+    signed: bool = False,
+    seed: int = 0,
 ) -> Interval:
     """Mean of cases, with whole episodes drawn again: cases of one episode are not independent.
 
     Where all values are 0 or all are 1 a bootstrap has no width; then the interval is the exact
-    one of as many trials as there are episodes.
+    one of as many trials as there are episodes. Of differences that are all 0 it reaches as far to
+    either side, and of those that are all -1 it is mirrored.
 
     Args:
         values: one number per case, such as its success averaged over streams, (N,).
         episodes: which episode each case comes from, (N,).
+        signed: whether the numbers are differences of successes, from -1 to 1.
         seed: of the bootstrap.
     """
     _, groups = np.unique(episodes, return_inverse=True)
     num_cases = np.bincount(groups)
     totals = np.bincount(groups, weights=values)
     value = float(values.mean())
-    if (values == values[0]).all() and value in (0.0, 1.0):
-        return exact(round(value * len(totals)), len(totals))
+    if (values == values[0]).all() and abs(value) in (0.0, 1.0):
+        found = exact(round(abs(value) * len(totals)), len(totals))
+        if signed and value == 0.0:
+            return replace(found, low=-found.high)
+        return found if value >= 0.0 else Interval(value, -found.high, -found.low, found.kind)
     rng = np.random.default_rng(seed)
     evenly = np.full(len(totals), 1 / len(totals))
     weights = rng.multinomial(len(totals), evenly, size=_RESAMPLES)

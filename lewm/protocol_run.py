@@ -69,7 +69,7 @@ class Outcome:
         gains = np.mean([run.solved for run in model], axis=0) - np.mean(
             [run.solved for run in floor], axis=0
         )
-        return over_episodes(gains, self.episodes)
+        return over_episodes(gains, self.episodes, signed=True)
 
     def unsolved_at_start(self) -> Interval | None:
         """The model's success on the pairs that the start does not solve."""

@@ -29,6 +29,15 @@ def test_an_interval_around_what_never_failed_has_a_width():
     assert found.kind == "clopper_pearson"
 
 
+@pytest.mark.parametrize("value", [-1.0, 0.0, 1.0])
+def test_differences_that_never_vary_have_the_interval_of_their_mirror_image(value):
+    found = over_episodes(np.full(9, value), np.arange(9), signed=True)
+    mirrored = over_episodes(np.full(9, -value), np.arange(9), signed=True)
+    assert found.low <= found.value == value <= found.high
+    assert found.high - found.low > 0.3
+    assert (mirrored.low, mirrored.high) == (-found.high, -found.low)
+
+
 def test_the_bootstrap_is_seeded():
     values, episodes = np.random.default_rng(1).random(50), np.arange(50)
     assert over_episodes(values, episodes) == over_episodes(values, episodes)
