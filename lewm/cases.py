@@ -251,7 +251,7 @@ def load(path: Path) -> Cases:
 def _read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LewmError(
             f"{path} cannot be read as JSON: {error}",
             next_step="check the path, or sample the cases again",

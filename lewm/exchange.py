@@ -171,11 +171,11 @@ def _with_stats(checkpoint: Checkpoint, stats: ActionStats, source: Path) -> Che
 
 
 def _require_new(out: Path) -> None:
-    if out.suffix not in WEIGHTS_SUFFIXES and (out.exists() or out.is_symlink()):
+    if out.exists() or out.is_symlink():
         raise LewmError(f"{out} is there already", next_step="choose another --out, or move it")
-    if not out.absolute().parent.is_dir() or out.is_dir():
+    if not out.absolute().parent.is_dir():
         raise LewmError(
-            f"{out} cannot be written: the folder around it is not there, or it is one itself",
+            f"{out} cannot be written: the folder around it is not there",
             next_step="make the folder, or choose another --out",
         )
 

@@ -81,7 +81,11 @@ def _in(folder: Path, name: str) -> Path | None:
 
 def _inside(folder: Path, path: Path) -> Path:
     """Refuse a link out of the folder: signing or copying the folder would not cover it."""
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        leads_out = path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a circle of links
+        leads_out = True
+    if leads_out:
         raise LewmError(
             f"{path} is a link that leads out of its folder",
             next_step=f"copy the folder with what its links lead to: cp -rL {folder} COPY",

@@ -180,6 +180,20 @@ def test_statistics_that_are_none_are_refused(here, stats, part):
     take(sound).refused(2, part)
 
 
+def test_a_checkpoint_that_is_there_is_never_written_over(here):
+    sound = make.write_sound(here / "sound")
+    (here / "other.pt").write_bytes(b"the only copy")
+    take(sound, out="other.pt").refused(2, "other.pt is there already")
+    assert (here / "other.pt").read_bytes() == b"the only copy"
+
+
+def test_a_circle_of_links_is_refused_in_one_message(here):
+    sound = make.write_sound(here / "sound")
+    (sound / "config.json").unlink()
+    (sound / "config.json").symlink_to("config.json")
+    take(sound).refused(2, "config.json is a link that leads out of its folder")
+
+
 def test_a_folder_that_is_there_is_never_written_over(here):
     sound = make.write_sound(here / "sound")
     assert take(sound).status == 0

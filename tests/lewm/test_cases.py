@@ -127,3 +127,10 @@ def test_arrays_that_do_not_pair_up_are_no_cases():
 def test_sampling_cases_needs_no_h5py():
     code = "import sys, lewm.cases; sys.exit('h5py' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_nested_without_end_is_no_file_of_cases(tmp_path):
+    path = tmp_path / "cases.json"
+    path.write_text("[" * 50_000)
+    with pytest.raises(LewmError, match="cannot be read as JSON"):
+        load(path)
