@@ -220,7 +220,10 @@ def test_a_world_without_a_factor_has_the_class_listed_as_not_measured():
     bench = known.bench(known.Oracle(), world=Colourless(), criteria=criteria)
     found = audit.run(bench, ["nuisance_shift"])
 
-    assert [entry.what for entry in found.not_measured] == ["background.color in any form"]
+    assert [entry.what for entry in found.not_measured] == [
+        "monitor dropout",
+        "background.color in any form",
+    ]
 
 
 def test_every_nuisance_strength_and_violation_has_a_picture(bench, found):

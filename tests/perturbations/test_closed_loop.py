@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from perturbations.closed_loop import Loop, executed
+from perturbations.episodes import Cases
 from perturbations.nuisances import find
 from tests import known_models as known
 
@@ -41,7 +42,7 @@ def test_success_is_latched_at_the_env_step_that_reaches_the_goal(bench):
 
 def test_a_case_does_not_depend_on_the_others_in_its_batch(bench):
     whole = run(bench)
-    some = known.Cases(bench.cases.starts[:5], bench.cases.goals[:5], 15)
+    some = Cases(bench.cases.starts[:5], bench.cases.goals[:5], 15)
 
     alone = run(bench, cases=some, streams=np.zeros(5, dtype=int))
 
