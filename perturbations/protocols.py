@@ -34,6 +34,8 @@ class World(Protocol):
 
     A world may also have `factors`, its factors of variation by dotted name with their current
     values (appearance factors can be given to `render`), `size_px`, the width of its frames,
+    `factor_table`, their role, default and limits (a colour whose upper limit is 1 goes from 0 to
+    1, every other one from 0 to 255),
     `position_columns`, the columns of a state that hold the place of what moves (default 0, 1),
     and `action_range`, lowest and highest action that is carried out as given.
     """
