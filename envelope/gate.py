@@ -5,6 +5,7 @@ detects, false alarms and drift; revert where the candidate was shown to be wors
 otherwise. Probes, latent errors and how far the latents moved are reported and decide nothing.
 """
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Self
 
@@ -234,10 +235,21 @@ def _lines(gate: Gate) -> Iterable[str]:
     if not gate.compared:
         return
     yield f"candidate less base, {gate.num_cases_run} of {gate.num_cases} closed-loop cases run:"
-    marks = {"non_inferior": "✓", "inferior": "✗", "undecided": "?", "not_measured": "?"}
+    marks = {"non_inferior": "✓", "inferior": "✗", "undecided": "?"}
+    missing: dict[str, list[str]] = {}
     for one in gate.compared:
-        told = one.note if one.difference is None else _shown(one.difference)
-        yield f"{marks[one.status]} {one.subject:34s} {told}"
+        if one.difference is None:
+            missing.setdefault(one.note, []).append(one.subject)
+        else:
+            yield f"{marks[one.status]} {one.subject:38s} {_shown(one.difference)}"
+    for why, subjects in missing.items():
+        yield from textwrap.wrap(
+            f"? {why}: {', '.join(subjects)}",
+            width=100,
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     yield "reported, deciding nothing:"
     for found in gate.reported:
         if found.quantity in _TOLD and found.estimate is not None:

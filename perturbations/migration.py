@@ -86,10 +86,11 @@ class Migration(Suite):
             found.append(cell)
             if cell.status == "crashed" or self._has_decided(found):
                 break
-        if self.is_worse_already(found) or found[-1].status == "crashed":
+        if found[-1].status == "crashed":
             return found
         candidate = _only_claimed(bench)
-        found += _parts(candidate)
+        if not self.is_worse_already(found):
+            found += _parts(candidate)
         return [*found, migration_rows.interface_cell(base, candidate)]
 
     def summarise(

@@ -111,7 +111,7 @@ def _candidate_bench(
 ) -> tuple[Bench, ModelState]:
     """The base's bench with another model on it: same world, planner, cases and episodes."""
     model = ADAPTERS[choices.adapter](path, choices.device)
-    _require_comparable(model, work, choices.model, choices.world)
+    _require_comparable(model, path.name, work, choices)
     state = identify(model, adapter=choices.adapter)
     bench = replace(
         work.bench,
@@ -124,21 +124,21 @@ def _candidate_bench(
 
 
 def _require_comparable(
-    model: AuditableModel, work: Workbench, base: Path, world: str | None
+    model: AuditableModel, name: str, work: Workbench, choices: Choices
 ) -> None:
     """Hold the candidate to what the base's planner and world need; latents may differ in width."""
     trained_in = model.world.get("world")
     old = work.bench
     for what, theirs, ours in (
-        ("world", trained_in if world is None else world, work.world_scope["world"]),
+        ("world", choices.world or trained_in, work.world_scope["world"]),
         ("frame size in px", model.config.image_size, work.world_scope["size_px"]),
         ("action width", model.action_width, old.model.action_width),
         ("block size in env steps", model.block_size, old.block_size),
     ):
         if theirs != ours:
             raise EnvelopeError(
-                f"{model.name} cannot take the place of {base.name}: its {what} is {theirs}, the "
-                f"base's {ours}",
+                f"{name} cannot take the place of {choices.model.name}: its {what} is {theirs}, "
+                f"the base's {ours}",
                 next_step="compare a candidate with the base that it was made from",
             )
     model.require_world(old.world)

@@ -1,0 +1,245 @@
+"""`envelope gate` end to end: every exit status, what it leaves, and what it refuses."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from jsonschema import Draft202012Validator
+
+from envelope.gate import Gate
+from envelope.schema import schema_of
+from lewm.checkpoint import load_checkpoint, save_checkpoint
+from lewm.config import tiny
+from lewm.data import ActionStats
+from lewm.pretrained import bundled
+from perturbations import profiles
+from tests.bad.cli import make
+from tests.cli.commands import envelope, run
+from tests.cli.making import SIZE_PX, awake_checkpoint, loose_criteria
+
+CRITERIA = ("--criteria", "loose.yaml")
+SMALL = {
+    "num_cases": 40,
+    "num_streams": 1,
+    "num_calibration_episodes": 14,
+    "num_scoring_episodes": 20,
+    "model_steps_per_episode": 10,
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_profile(monkeypatch):
+    """`quick` with a handful of episodes; the gate takes it by its name."""
+    small = replace(profiles.PROFILES["quick"], **SMALL)
+    monkeypatch.setattr(profiles, "PROFILES", {**profiles.PROFILES, "quick": small})
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A base that nobody trained, the same with weights moved by a hair, and mild criteria."""
+    awake_checkpoint(tmp_path / "base.pt")
+    nudged(tmp_path / "base.pt", tmp_path / "tuned.pt", by=1e-6)
+    loose_criteria(tmp_path / "loose.yaml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def nudged(base, path, *, by, **changes):
+    """A candidate whose predictor is the base's with noise on every weight."""
+    checkpoint = load_checkpoint(base)
+    generator = torch.Generator().manual_seed(0)
+    tensors = {
+        name: tensor + by * torch.randn(tensor.shape, generator=generator)
+        if name.startswith("predictor.") and tensor.is_floating_point()
+        else tensor
+        for name, tensor in checkpoint.tensors.items()
+    }
+    step = {"name": f"noise of {by:g} on the predictor"}
+    save_checkpoint(path, replace(checkpoint, tensors=tensors, tuning=[step], **changes))
+
+
+def gate(*words, base="base.pt", candidate="tuned.pt"):
+    return envelope("gate", "--base", base, "--candidate", candidate, *CRITERIA, *words)
+
+
+def test_a_candidate_that_does_the_same_is_accepted_and_the_record_says_what_was_compared(folder):
+    done = gate("--cases", "20", "--margin", "0.2", "--json")
+
+    assert done.status == 0, done
+    record = Gate.model_validate_json(done.out)
+    assert Gate.model_validate_json(Path("tuned.gate/gate.json").read_bytes()) == record
+    Draft202012Validator(schema_of("gate")).validate(done.json)
+    assert (record.decision, record.exit_status) == ("accept", 0)
+    assert {one.kind for one in record.compared} >= {"success", "false_alarms", "drift_ratio"}
+    assert record.base.tensor_digest != record.candidate.tensor_digest
+    assert record.candidate.tuning == ["noise of 1e-06 on the predictor"]
+    assert record.cells
+    assert str(folder) not in done.out
+
+
+def test_with_a_narrow_margin_the_same_candidate_is_undecided_and_told_how_many_cases(folder):
+    done = gate("--cases", "20", "--margin", "0.05")
+
+    assert done.status == 1, done
+    assert done.out.startswith("UNDECIDED  tuned.pt in the place of base.pt\n")
+    assert "cases would decide" in done.out
+    again = gate("--cases", "20", "--margin", "0.05", "--json")
+    assert again.json["decision"] == "undecided"
+    assert {reason["code"] for reason in again.json["reasons"]} == {"undecided"}
+
+
+def test_a_tuned_bundled_model_that_cannot_plan_any_more_is_reverted_early(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    loose_criteria(tmp_path / "loose.yaml")
+    nudged(bundled("two_room"), tmp_path / "tuned.pt", by=1.0)
+
+    done = gate("--json", base=bundled("two_room"))
+
+    assert done.status == 1, done
+    assert done.json["decision"] == "revert"
+    assert [(r["code"], r["subject"]) for r in done.json["reasons"]] == [("inferior", "success")]
+    assert done.json["num_cases_run"] < done.json["num_cases"] == 40
+    assert not bundled("two_room").with_suffix(".envelope").exists()
+
+
+def test_the_base_itself_in_another_file_is_accepted_without_measuring_anything(folder):
+    save_checkpoint(Path("same.safetensors"), load_checkpoint(Path("base.pt")))
+
+    done = gate("--json", candidate="same.safetensors")
+
+    assert done.status == 0, done
+    assert [reason["code"] for reason in done.json["reasons"]] == ["same_model"]
+    assert done.json["cells"] == []
+
+
+def test_finished_cells_are_used_again(folder):
+    gate("--cases", "20")
+    kept = {path.name for path in Path("tuned.gate/.cells").iterdir()}
+
+    done = gate("--cases", "20")
+
+    assert done.status == 1, done
+    assert {path.name for path in Path("tuned.gate/.cells").iterdir()} == kept
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+def test_a_candidate_of_another_world_is_refused(folder):
+    awake_checkpoint(
+        folder / "other.pt", world={"world": "maze", "size_px": SIZE_PX, "factors": {}}
+    )
+
+    gate(candidate="other.pt").refused(
+        2, "other.pt cannot take the place of base.pt: its world is maze, the base's two-room"
+    )
+    assert not Path("other.gate/gate.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"block_size": 4}, "its block size in env steps is 4, the base's 5"),
+        ({"action_width": 3}, "its action width is 3, the base's 2"),
+        ({"image_size": 2 * SIZE_PX}, f"its frame size in px is {2 * SIZE_PX}, the base's"),
+    ],
+)
+def test_a_candidate_that_the_planner_cannot_use_is_refused(folder, config, message):
+    from lewm.build import new_model
+    from lewm.plan_config import PlanConfig
+
+    made = replace(tiny(image_size=SIZE_PX), **config)
+    stats = ActionStats(mean=(0.0,) * made.action_width, std=(1.0,) * made.action_width)
+    plan = PlanConfig(num_samples=8, iterations=1, elites=2, block_size=made.block_size)
+    tensors = dict(new_model(made, seed=0).state_dict())
+    awake_checkpoint(
+        folder / "other.pt", config=made, tensors=tensors, action_stats=stats, plan_config=plan
+    )
+
+    gate(candidate="other.pt").refused(2, message)
+
+
+def test_a_latent_of_another_width_is_no_obstacle(folder):
+    from lewm.build import new_model
+
+    made = replace(tiny(image_size=SIZE_PX), latent_width=8)
+    tensors = dict(new_model(made, seed=0).state_dict())
+    awake_checkpoint(folder / "other.pt", config=made, tensors=tensors)
+
+    done = gate("--cases", "20", "--json", candidate="other.pt")
+
+    assert done.status in (0, 1), done
+    moved = [m for m in done.json["reported"] if m["quantity"] == "latent_displacement"]
+    assert all(m["estimate"] is None for m in moved if m["condition"]["after"] == "nothing")
+
+
+def test_bad_checkpoints_are_refused_on_either_side(folder):
+    make.write_checkpoints(folder / "bad")
+    for path in sorted((folder / "bad").glob("*.pt"))[:6]:
+        gate(candidate=path).refused(2)
+        gate(base=path, candidate="tuned.pt").refused(2)
+    gate(candidate="gone.pt").refused(2, "gone.pt")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--monitor", "hope"), "no monitor is called hope"),
+        (("--envelope", "a.json"), "which has criteria too"),
+        (("--adapter", "magic"), "there is no adapter 'magic'"),
+        (("--seed", "-1"), "--seed is -1"),
+    ],
+)
+def test_a_choice_that_makes_no_sense_is_refused(folder, words, message):
+    gate(*words).refused(2, message)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--margin", "0"), ("--margin", "nan"), ("--margin", "0.9"), ("--cases", "1")],
+)
+def test_a_number_out_of_its_range_is_a_usage_error(folder, words):
+    assert gate(*words).status == 2
+
+
+def test_a_crash_is_no_finding(folder):
+    nudged(folder / "base.pt", folder / "broken.pt", by=float("nan"))
+
+    done = gate("--cases", "20", candidate="broken.pt")
+
+    done.refused(2, "crashed, so nothing was decided")
+    assert not Path("broken.gate/gate.json").exists()
+
+
+# --- with the base's attestation -----------------------------------------------------------------
+
+
+def test_an_attestation_lends_criteria_and_planner_and_must_be_about_the_base(measured):
+    nudged(Path("ckpt.pt"), Path("tuned.pt"), by=1e-6)
+    words = ("--envelope", measured.attestation, "--cases", "20", "--margin", "0.2")
+
+    def judged(base, *key):
+        return envelope("gate", "--base", base, "--candidate", "tuned.pt", *words, *key)
+
+    done = judged("ckpt.pt", "--key", "lab.pub", "--json")
+    assert done.status in (0, 1), done
+    assert done.json["criteria"]["detection_rate"] == 0.05
+    judged("ckpt.pt").refused(3)
+    judged("ckpt.pt", "--key", "other.pub").refused(3)
+    judged("tuned.pt", "--key", "lab.pub").refused(3, "is not the checkpoint in the record")
+
+
+def test_what_measure_found_out_about_the_base_is_used(measured):
+    nudged(Path("ckpt.pt"), Path("tuned.pt"), by=1e-6)
+
+    done = run(
+        "envelope", "gate", "--base", "ckpt.pt", "--candidate", "tuned.pt", *CRITERIA, "--json"
+    )
+
+    assert done.status in (0, 1), done
+    before = {path.stem for path in measured.cells.iterdir()}
+    added = {path.stem for path in Path("tuned.gate/.cells").iterdir()}
+    of_base = {cell.id for cell in measured.read_measurements().cells} & set(done.json["cells"])
+    assert len(of_base) >= 6
+    assert not added & before
