@@ -51,6 +51,11 @@ class EpisodeSubset:
     def read_actions(self, episode: int) -> NDArray[np.float32]:
         return self._source.read_actions(int(self._episodes[episode]))
 
+    def read_column(
+        self, name: str, episode: int, times: NDArray[np.int64] | None = None
+    ) -> NDArray[Any]:
+        return self._source.read_column(name, int(self._episodes[episode]), times)
+
     def action_stats(self) -> ActionStats:
         episodes = (self.read_actions(number) for number in range(len(self.lengths)))
         return action_stats_of(episodes, self._source.action_width)

@@ -73,6 +73,9 @@ def test_a_subset_reads_its_own_episodes():
     assert np.array_equal(subset.read_frames(1, times), source.read_frames(4, times))
     assert np.array_equal(subset.read_actions(0), source.read_actions(1))
     assert np.array_equal(
+        subset.read_column("action", 1, times), source.read_column("action", 4, times)
+    )
+    assert np.array_equal(
         subset.read_windows(np.array([1]), times[None])[0], source.read_frames(4, times)
     )
     assert subset.digest() not in (source.digest(), EpisodeSubset(source, [1, 3]).digest())
