@@ -49,6 +49,13 @@ class Jpeg:
 
 
 def unpack_one(packed: bytes) -> NDArray[np.uint8]:
-    """One file to a frame, (H, W, 3)."""
-    with Image.open(io.BytesIO(packed)) as image:
-        return np.asarray(image.convert("RGB"))
+    """One file to a frame, (H, W, 3).
+
+    Raises:
+        OSError: it is no image, cut short, or larger than Pillow agrees to unpack.
+    """
+    try:
+        with Image.open(io.BytesIO(packed)) as image:
+            return np.asarray(image.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise OSError(str(error)) from error

@@ -177,6 +177,13 @@ def test_frames_that_were_never_written_are_the_fill_value(tmp_path):
         assert source.read_frames(0, np.arange(21)).max() == 0
 
 
+def test_a_picture_too_large_to_unpack_is_refused_as_damage(monkeypatch):
+    packed = Jpeg().pack(np.zeros((1, 16, 16, 3), dtype=np.uint8))
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(OSError, match="exceeds limit of"):
+        Jpeg().unpack(packed)
+
+
 # --- statistics ---------------------------------------------------------------------------------
 
 
