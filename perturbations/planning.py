@@ -131,13 +131,19 @@ def _reference_cell(bench: "Bench", arm: "Arm") -> Cell:
         streams=bench.streams_of_cases,
         budget_env_steps=bench.budget_env_steps,
     )
+    condition: dict[str, Scalar] = {"streams": ONE_PER_CASE, **_about_cases(bench)}
+    rests_on: tuple[str, ...] = ("model", "world", "planner")
+    if arm == "random":  # it does not search: all it has of the planner is how often it draws anew
+        condition["execute_blocks"] = bench.planner.config.execute_blocks
+        condition["block_size"] = bench.block_size
+        rests_on = ("world",)
     key = bench.key(
         NAME,
         arm,
-        {"streams": ONE_PER_CASE, **_about_cases(bench)},
+        condition,
         cases=bench.cases.digest,
         streams=tuple(range(bench.profile.num_streams)),
-        rests_on=("world", "planner") if arm == "random" else ("model", "world", "planner"),
+        rests_on=rests_on,
     )
     return bench.runner.run(key, partial(loop.run, bench))
 
