@@ -58,11 +58,8 @@ class Deployment:
 
 
 def draw(envelope: Envelope, world: Any, num: int, *, seed: int) -> list[Deployment]:
-    """As many deployments, in the shares of `STRATA`; those that need an admitted range have one.
-
-    Raises:
-        ValueError: the record admits no class off nominal.
-    """
+    """As many deployments, in the shares of `STRATA`; where the record admits no class off nominal,
+    those that would need one are used as measured."""
     rng = np.random.default_rng(seed)
     names = [name for name, share in STRATA.items() for _ in range(round(share * num))]
     names += ["inside, one class"] * (num - len(names))
@@ -79,13 +76,15 @@ def _drawn(
     if stratum.startswith("inside"):
         admitted = admitted_classes(envelope)
         if not admitted:
-            raise ValueError("the record admits no class off nominal")
-        num = 1 if stratum.endswith("one class") else int(rng.integers(2, len(admitted) + 1))
+            return (), {}
+        num = (
+            1 if stratum.endswith("one class") else int(rng.integers(2, max(3, len(admitted) + 1)))
+        )
         chosen = rng.choice(admitted, size=min(num, len(admitted)), replace=False)
         return tuple(change_inside(scopes[n], world, n, rng) for n in sorted(chosen)), {}
     planner = _planner(envelope, rng) if stratum.startswith("planner") else {}
     num = {"planner": 0, "beyond, several classes": int(rng.integers(2, 4))}.get(stratum, 1)
-    chosen = rng.choice(sorted(scopes), size=num, replace=False)
+    chosen = rng.choice(sorted(scopes), size=min(num, len(scopes)), replace=False)
     return tuple(_anywhere(world, n, rng) for n in sorted(chosen)), planner
 
 

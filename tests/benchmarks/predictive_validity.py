@@ -241,6 +241,8 @@ def climbed(number: int, *, store: Path, envelope: Envelope, moves: int) -> Depl
     rng = np.random.default_rng(derive_seed(FRESH_SEED, "climb", number))
     world = make_world({"world": envelope.input_scope.world, "size_px": 64, "factors": {}})
     admitted = admitted_classes(envelope)
+    if not admitted:
+        return Deployment(1000 + number, "red team")
     num = len(admitted) if envelope.input_scope.joint and number % 2 else 1
     chosen = rng.choice(admitted, size=num, replace=False)
     best: Mix = tuple(_at(envelope, world, str(name), rng) for name in sorted(chosen))
