@@ -74,9 +74,8 @@ def _extents(cells: Sequence[Cell], criteria: Criteria) -> Iterable[tuple[str, E
         high = _edge([c for c in own if _amount(c) >= nominal], nominal, harmless)
         if low < high:
             yield name, Extent(name, unit, nominal, low, high)
-        else:
-            nearest = min((_amount(cell) for cell in own), key=lambda a: abs(a - nominal))
-            ends = sorted((nominal, nearest))
+        elif moved := [a for a in map(_amount, own) if a != nominal]:
+            ends = sorted((nominal, min(moved, key=lambda amount: abs(amount - nominal))))
             yield name, Extent(name, unit, nominal, ends[0], ends[1], is_admitted=False)
 
 

@@ -115,7 +115,7 @@ def build(choices: Choices, runner: Runner) -> Workbench:
         cases=_cases(simulator, profile.num_cases, offset, seed),
         calibration=_episodes(simulator, profile.num_calibration_episodes, length, seed, "set"),
         scoring=_episodes(simulator, profile.num_scoring_episodes, length, seed, "score"),
-        criteria=_criteria(choices.criteria, simulator),
+        criteria=criteria_for(choices.criteria, simulator),
         profile=profile,
         seed=seed,
         identity={
@@ -142,7 +142,7 @@ def _watch(model: AuditableModel, world: Any, planner: Planner) -> None:
     STOPWATCH.watch(model, encode="encoding", predict="predicting", rollout="predicting")
 
 
-def _criteria(criteria: Criteria, world: Any) -> Criteria:
+def criteria_for(criteria: Criteria, world: Any) -> Criteria:
     """The criteria with every class by name; the default ones, made for two-room, look elsewhere
     at whatever else changes the picture of the world at hand."""
     if world.name != TwoRoom.name and criteria == default_criteria():

@@ -5,6 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from envelope.cli.workbench import criteria_for
+from envelope.criteria import default_criteria
+from lewm.worlds.two_room import TwoRoom
 from perturbations import color
 from perturbations.factor_classes import EVERY, spelt_out
 from perturbations.nuisance import FrameSeeds
@@ -125,3 +128,15 @@ def test_the_factors_of_pusht_change_its_picture():
     found = reference.run("nuisance_factors", "swm/pusht").split()
 
     assert {"factor:block.color", "factor:goal.color", "factor:goal.position"} <= set(found)
+
+
+def test_default_criteria_look_at_all_of_another_worlds_picture_and_given_ones_do_not():
+    default = default_criteria()
+
+    elsewhere = criteria_for(default, Kitchen()).nuisances
+
+    assert set(default.nuisances) < set(elsewhere)
+    assert "factor:light.intensity" in elsewhere
+    assert "factor:agent.color" not in elsewhere
+    assert criteria_for(default, TwoRoom()) == default
+    assert criteria_for(known.criteria(), Kitchen()) == known.criteria()

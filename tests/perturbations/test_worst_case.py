@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from perturbations import audit, joint, mixture
-from perturbations.admitted import Extent, box
+from perturbations.admitted import Extent, box, searched
 from perturbations.closed_loop import Loop
 from perturbations.mixture import Change, Look
 from perturbations.nuisance import FrameSeeds
@@ -116,6 +116,23 @@ def test_a_class_that_fails_is_not_in_the_box():
 
     assert "background.color" not in box(cells, plan.criteria)
     assert len(box(cells, plan.criteria)) == 7
+
+
+def test_an_amount_that_rounds_to_nominal_is_no_range_to_search():
+    _, cells, plan, _ = run(known.BackgroundReader)
+    rounded = [
+        cell.model_copy(update={"condition": {**cell.condition, "amount": 0.0}})
+        if cell.condition.get("nuisance") == "background.color"
+        and cell.condition.get("strength") == 0.5
+        and cell.condition.get("frames") == "current"
+        else cell
+        for cell in cells
+    ]
+
+    found = searched(rounded, plan.criteria)["background.color"]
+
+    assert not found.is_admitted
+    assert found.high > 0
 
 
 def test_cases_are_searched_that_were_solved_with_the_stream_they_keep():
