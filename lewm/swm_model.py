@@ -4,6 +4,7 @@ Its module is read, never called: sizes come from its attributes and tensors, we
 released names (facts/lewm.md 1.7). The package itself is not imported.
 """
 
+from copy import deepcopy
 from typing import Any
 
 from torch import Tensor, nn
@@ -26,15 +27,16 @@ def module_of(given: Any, *, block_size: int) -> WorldModelModule:
         block_size: env steps per action block, which the reference's module does not say.
 
     Returns:
-        A model of ours; of a reference module it holds a copy of the weights.
+        A model of ours with a copy of the weights: planning freezes it, and training of the one
+        given goes on unharmed and unseen.
 
     Raises:
         LewmError: another kind of model or objective.
     """
     if isinstance(given, AuditableModel):
-        return given.module
+        return deepcopy(given.module)
     if isinstance(given, LeWM | FastLeWM):
-        return given
+        return deepcopy(given)
     if hasattr(given, "objective") and hasattr(given, "model"):
         _require_goal_mse(given.objective)
         given = given.model

@@ -178,10 +178,21 @@ class Solver:
                     next_step="plan in a world with a goal, with a policy that has a transform",
                 )
         pixels, goal = info_dict["pixels"], info_dict["goal"]
+        if not pixels.is_floating_point() or not goal.is_floating_point():
+            raise LewmError(
+                f"pixels are {pixels.dtype} and the goal is {goal.dtype}, expected normalized "
+                "floating-point frames",
+                next_step="give the policy the transform that the model was trained with",
+            )
         num = len(pixels)
         past = info_dict.get("action_history")
         start = torch.zeros(num, self.horizon, self.action_dim, device=self._device)
         if init_action is not None:
+            if init_action.shape[1] > self.horizon:
+                raise LewmError(
+                    f"a plan of {self.horizon} blocks cannot start from {init_action.shape[1]}",
+                    next_step="give at most as many blocks as the horizon",
+                )
             start[:, : init_action.shape[1]] = init_action
         streams = [self._next_stream() for _ in range(num)]
         found = []

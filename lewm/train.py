@@ -163,7 +163,7 @@ class _Run:
     ) -> TrainResult:
         state = None if file is None else file.load(self.identity)
         if state is not None:
-            self._restore(state)
+            self._restore_whole(state)
         if rank() == 0:
             for entry in self.log:
                 progress(entry)
@@ -228,6 +228,12 @@ class _Run:
         )
 
     def _save(self, file: StateFile) -> None:
+        """Keep the state; one that has gone wrong does not replace the last good one."""
+        if not all(bool(p.isfinite().all()) for p in self.updater.model.parameters()):
+            raise LewmError(
+                f"a weight is not a finite number after update {self.done}",
+                next_step="lower learning_rate, or lengthen warmup_updates",
+            )
         dropout = gather_to_all(self._dropout_generator())
         if rank() == 0:
             file.save(
@@ -248,6 +254,19 @@ class _Run:
                 )
             )
         wait_for_all()
+
+    def _restore_whole(self, state: TrainState) -> None:
+        """Refuse a state whose parts do not fit the run."""
+        try:
+            if not 0 <= state.update <= self.config.num_updates:
+                raise ValueError(f"{state.update} updates of {self.config.num_updates}")
+            self._restore(state)
+        except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise LewmError(
+                f"the training state is damaged: {reason}",
+                next_step="delete it to begin anew",
+            ) from error
 
     def _restore(self, state: TrainState) -> None:
         tensors = state.tensors

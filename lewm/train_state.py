@@ -107,6 +107,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         if key.startswith("optimizer/"):
             _, index, name = key.split("/")
             state.setdefault(int(index), {})[name] = value
+    shapes = [p.shape for group in optimizer.param_groups for p in group["params"]]
+    for index, values in state.items():
+        for name, value in values.items():
+            if value.ndim and value.shape != shapes[index]:
+                raise ValueError(
+                    f"{name} of parameter {index} has shape {tuple(value.shape)}, the parameter "
+                    f"{tuple(shapes[index])}"
+                )
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 

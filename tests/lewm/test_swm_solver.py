@@ -186,3 +186,25 @@ def test_the_main_branch_finds_the_same_plans_and_acts_the_same():
     assert found["is_main"]
     assert set(found["loops"]) == {"history 1", "history 3"}
     agree(found)
+
+
+def test_planning_leaves_a_model_in_training_as_it_was():
+    module = awake_model().module.train().requires_grad_(True)
+
+    configured(Solver(model=module)).solve(seen(1)[1])
+
+    assert module.training
+    assert all(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_frames_without_the_policys_transform_are_refused():
+    _, info = seen(1)
+    with pytest.raises(LewmError, match=r"pixels are torch\.uint8"):
+        configured(Solver(model=awake_model())).solve({**info, "pixels": info["pixels"].byte()})
+
+
+def test_a_start_beyond_the_horizon_is_refused():
+    with pytest.raises(LewmError, match="a plan of 3 blocks cannot start from 4"):
+        configured(Solver(model=awake_model(), **SEARCH)).solve(
+            seen(1)[1], init_action=torch.zeros(1, 4, 10)
+        )

@@ -1,5 +1,6 @@
 """Killed and gone on with: a run ends as if nothing had happened."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from lewm.data import MemorySource
 from lewm.errors import LewmError
 from lewm.train import TrainResult, train
 from lewm.train_state import StateFile
+from lewm.updates import Updater
 from tests.lewm.dots import record
 from tests.lewm.test_train import CONFIG, MODEL
 
@@ -132,3 +134,52 @@ def test_a_run_killed_by_the_system_ends_in_the_same_file(tmp_path):
 
     assert (tmp_path / "killed.pt").read_bytes() == (tmp_path / "whole.pt").read_bytes()
     assert not list(tmp_path.glob("*.state*"))
+
+
+def test_a_state_gone_wrong_does_not_replace_the_last_good_one(tmp_path, monkeypatch):
+    path = tmp_path / "ckpt.pt.state"
+    with pytest.raises(StoppedError):
+        run(path, stop_after=20, log_every_updates=20)
+    good = path.read_bytes()
+    monkeypatch.setattr("lewm.updates.Updater.__call__", spoiled(Updater.__call__))
+
+    with pytest.raises(LewmError, match="not a finite number after update 21"):
+        run(path, resume=True, log_every_updates=20)
+
+    assert path.read_bytes() == good
+
+
+def spoiled(update):
+    def call(self, *args, **kwargs):
+        outcome = update(self, *args, **kwargs)
+        with torch.no_grad():
+            next(self.model.parameters()).fill_(float("nan"))
+        return outcome
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda tensors, data: tensors.pop("dropout/0"), "dropout/0"),
+        (lambda tensors, data: data.update(update=-3), "-3 updates of 40"),
+        (lambda tensors, data: data.update(versions=[]), "index"),
+        (
+            lambda tensors, data: tensors.update({"optimizer/0/exp_avg": torch.zeros(1, 1, 2)}),
+            "exp_avg of parameter 0 has shape",
+        ),
+    ],
+    ids=["without_dropout", "negative", "without_versions", "other_shape"],
+)
+def test_a_damaged_state_gets_one_message(tmp_path, damage, said):
+    path = tmp_path / "ckpt.pt.state"
+    with pytest.raises(StoppedError):
+        run(path, stop_after=10)
+    stored = torch.load(path, weights_only=True)
+    data = json.loads(stored["json"])
+    damage(stored["tensors"], data)
+    torch.save({"tensors": stored["tensors"], "json": json.dumps(data)}, path)
+
+    with pytest.raises(LewmError, match=said):
+        run(path, resume=True)
