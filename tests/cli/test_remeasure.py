@@ -10,9 +10,12 @@ from envelope.cli.choices import Choices
 from envelope.cli.files import Folder
 from envelope.cli.measure import time_spent
 from envelope.cli.run import run
-from envelope.criteria import load_criteria
+from envelope.cli.workbench import build
+from envelope.criteria import default_criteria, load_criteria
 from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.records import Timing
+from lewm.pretrained import bundled
+from perturbations.cells import Runner
 from tests.cli.interrupted import HANDFUL
 from tests.cli.making import awake_checkpoint, loose_criteria
 
@@ -100,6 +103,22 @@ def test_another_suite_leaves_the_finished_ones_alone(tmp_path, monkeypatch):
 
     assert ids(first) <= ids(after)
     assert after.timing.reused_cells == len(ids(first))
+
+
+def test_no_process_chooses_by_the_clock_how_a_small_model_imagines(monkeypatch):
+    monkeypatch.setattr("lewm.plan_kernels._pays", lambda *_: True)
+    choices = Choices(
+        model=bundled("two_room"),
+        criteria=default_criteria(),
+        profile=HANDFUL,
+        suites=("planning",),
+    )
+    bench = build(choices, Runner()).bench
+
+    for model in (bench.model, bench.twin):
+        frames = bench.world.render(bench.cases.starts[:2])
+        bench.planner.plan(model, frames, frames[::-1].copy(), [0, 1])
+        assert model.kernel_path == "plain"
 
 
 def test_where_the_time_went_and_what_was_kept_is_told():
