@@ -22,7 +22,7 @@ from reports.order import order
 from reports.planning import planning
 from reports.view import View
 
-LIMIT_BYTES = 1_000_000
+LIMIT_BYTES = 2_000_000
 """Largest page; pictures that would exceed it are left out, and the page says how many."""
 
 CONTENTS = (
