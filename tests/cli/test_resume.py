@@ -43,8 +43,8 @@ def end_after(folder: Folder, num_cells: int, how: signal.Signals, *words: str |
     return Done(process.returncode, out, err)
 
 
-def measure(folder: Folder) -> None:
-    interrupted.measure(Path("ckpt.pt"), folder, Path("criteria.yaml"))
+def measure(folder: Folder, *, num_workers: int = 1) -> None:
+    interrupted.measure(Path("ckpt.pt"), folder, Path("criteria.yaml"), num_workers=num_workers)
 
 
 @pytest.fixture
@@ -86,6 +86,20 @@ def test_a_run_that_was_killed_goes_on_and_says_the_same_as_one_that_was_not(num
     once, again = whole.read_envelope(), killed.read_envelope()
     assert again.claims == once.claims
     assert again.measurements_digest == once.measurements_digest
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_two_processes_measure_what_one_measures_and_are_not_taken_for_an_earlier_run():
+    alone, together = Folder(Path("alone.envelope")), Folder(Path("together.envelope"))
+    measure(alone)
+    measure(together, num_workers=2)
+
+    expected, found = alone.read_measurements(), together.read_measurements()
+    assert found.model_copy(update={"timing": expected.timing}) == expected
+    assert together.read_envelope().claims == alone.read_envelope().claims
+    assert found.timing.reused_cells == 0
+    assert found.timing.run_cells == expected.timing.run_cells
+    assert finished_cells(together).keys() == finished_cells(alone).keys()
 
 
 @pytest.mark.usefixtures("checkpoint")
