@@ -29,8 +29,8 @@ Choice = Literal["measured", "plain", "packed"]
 Prepared = Callable[[Tensor, Tensor], Imagination]
 """From latents (N, H, D) and z-scored past blocks (N, H - 1, K, A)."""
 
-_SMALL_PREDICTOR = 100_000
-"""Parameters below which a plan takes milliseconds either way."""
+_SMALL_PREDICTOR = 1_000_000
+"""Parameters below which the two are too close for a clock to tell them apart on a busy machine."""
 _LONGEST_HISTORY = 16
 """Attention over more tokens is better left to torch."""
 _GAIN_REQUIRED = 1.3

@@ -20,6 +20,10 @@ def nothing_measured_before(monkeypatch):
     monkeypatch.setattr(plan_kernels, "_measured", {})
 
 
+MEDIUM = replace(small(), predictor_width=128, predictor_depth=3, predictor_mlp_width=1024)
+"""Above a million parameters in the predictor, where it is measured."""
+
+
 def frozen(config):
     return new_model(config, seed=0).eval().requires_grad_(False)
 
@@ -43,16 +47,16 @@ def test_the_smallest_models_are_imagined_plainly_without_measurement(monkeypatc
 @pytest.mark.parametrize(("pays", "kind"), [(True, FastImagination), (False, PlainImagination)])
 def test_other_models_take_what_the_measurement_says(monkeypatch, pays, kind):
     monkeypatch.setattr(plan_kernels, "_pays", lambda *_: pays)
-    z, past, _ = start(small())
-    assert isinstance(PlanKernels()(frozen(small()), z, past), kind)
+    z, past, _ = start(MEDIUM)
+    assert isinstance(PlanKernels()(frozen(MEDIUM), z, past), kind)
 
 
 def test_a_shape_is_measured_once_in_a_process():
     kernels = [PlanKernels(num_threads=1), PlanKernels(num_threads=1)]
-    model, (z, past, _) = frozen(small()), start(small())
+    model, (z, past, _) = frozen(MEDIUM), start(MEDIUM)
     for one in kernels:
         one(model, z, past)
-    assert list(plan_kernels._measured) == [(small(), 1)]
+    assert list(plan_kernels._measured) == [(MEDIUM, 1)]
     assert kernels[0].kernel_path == kernels[1].kernel_path
 
 
