@@ -145,7 +145,9 @@ def _summary(cell: Cell, seed: int) -> list[Measurement]:
     broken = rows.outcomes(cell, "broken")
     share, note = rows.share(broken)
     sizes = [size for size in cell.rows["size"] if size is not None]
-    smallest = bootstrap.median(np.array(sizes, dtype=np.float64), seed=seed) if sizes else None
+    smallest = None
+    if len(sizes) >= 2:
+        smallest = bootstrap.median(np.array(sizes, dtype=np.float64), seed=seed)
     too_few = "" if smallest else f"{len(sizes)} cases were broken, too few for an interval"
     return [
         rows.measurement(NAME, "broken_share", said, share, note=note),

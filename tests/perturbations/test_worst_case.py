@@ -13,7 +13,7 @@ from perturbations.mixture import Change, Look
 from perturbations.nuisance import FrameSeeds
 from perturbations.nuisances import find
 from perturbations.whole import contradiction
-from perturbations.worst_case import searched_cases
+from perturbations.worst_case import WorstCase, searched_cases
 from tests import known_models as known
 
 PROFILE = replace(known.PROFILE, shifted_cells="bisect", num_worst_cases=20)
@@ -178,6 +178,24 @@ def test_rows_or_a_box_that_were_changed_are_noticed():
     assert "are not the first 20 solved cases" in judged(search, rows=fewer)
     assert "there is no such cell" in judged(together, condition=smaller)
     assert "there is no such cell" in judged(search, condition=narrower)
+
+
+@pytest.mark.parametrize("num_broken", [0, 1, 2])
+def test_few_broken_cases_are_a_share_without_a_smallest_amount(num_broken):
+    _, cells, _, _ = run(known.BackgroundReader)
+    search = of(cells, "worst_case", nuisance="background.color")[0]
+    rows = {
+        **search.rows,
+        "broken": [n < num_broken for n in range(20)],
+        "size": [30.0 if n < num_broken else None for n in range(20)],
+    }
+    few = search.model_copy(update={"rows": rows})
+
+    found = {m.quantity: m for m in WorstCase().summarise([few], [], seed=0)}
+
+    assert found["broken_share"].estimate.value == num_broken / 20
+    assert found["smallest_amount"].estimate is None
+    assert f"{num_broken} cases were broken" in found["smallest_amount"].note
 
 
 def test_a_mix_of_one_is_that_nuisance_and_a_mix_of_none_is_the_clean_frame():
