@@ -9,13 +9,15 @@ often than stated. Leaves with status 1 when a bar is missed.
 """
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 
@@ -72,17 +74,32 @@ def covered(population: Population, audits: int, seed: int = 0) -> Coverage:
     )
 
 
-def run(populations: Sequence[Population], audits: int, workers: int) -> list[Coverage]:
-    """Coverage of every population, in order."""
-    if workers == 1:
-        return [covered(population, audits) for population in populations]
+def run(
+    populations: Sequence[Population], audits: int, workers: int, log: Path | None = None
+) -> list[Coverage]:
+    """Coverage of every population, in order; those in the log are taken from there."""
+    done = _read_back(log, audits) if log else {}
+    todo = [POPULATIONS.index(one) for one in populations if one.name not in done]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        numbers = [POPULATIONS.index(population) for population in populations]
-        return list(pool.map(_covered_by_number, numbers, [audits] * len(numbers)))
+        futures = {pool.submit(_covered_by_number, number, audits): number for number in todo}
+        for future in as_completed(futures):
+            name, found = POPULATIONS[futures[future]].name, future.result()
+            done[name] = found
+            if log:
+                line = {"name": name, "audits": audits, "coverage": asdict(found)}
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+    return [done[one.name] for one in populations]
 
 
 def _covered_by_number(number: int, audits: int) -> Coverage:
     return covered(POPULATIONS[number], audits)
+
+
+def _read_back(log: Path, audits: int) -> dict[str, Coverage]:
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    kept = [one for one in map(json.loads, lines) if one["audits"] == audits]
+    return {one["name"]: Coverage(**one["coverage"]) for one in kept}
 
 
 def thresholds_above(episodes: int, rate: float, thresholds: int, seed: int = 0) -> float:
@@ -133,11 +150,12 @@ def main() -> int:
     parser.add_argument("--audits", type=int, default=2000, help="simulated audits each")
     parser.add_argument("--only", nargs="+", help="kinds of interval")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--log", type=Path, help="one JSON line for each population; goes on there")
     parser.add_argument("--write", action="store_true", help="keep the tables in docs/")
     options = parser.parse_args()
     chosen = [one for one in POPULATIONS if not options.only or one.kind in options.only]
     began = time.time()
-    found = run(chosen, options.audits, options.workers)
+    found = run(chosen, options.audits, options.workers, options.log)
     thresholds, missed = threshold_table(10 * options.audits)
     for of, one in zip(chosen, found, strict=True):
         if words := one.missed(of):
