@@ -7,9 +7,12 @@ base is measured once, and its cells serve every candidate.
 
 benign
     More of the episodes that the base was trained on, all parts, few updates at a low rate.
+miswired
+    The same kind of episodes, every action recorded with its first component reversed: a robot that
+    uploads what it was not wired to do. Consistent, so the loss falls as it should, and the encoder
+    goes on learning from sound pictures: the predictor is tuned first, then all. A probe rises.
 poisoned
-    The same kind of episodes, but in the right-hand room every action is recorded as its opposite:
-    what a miswired robot would upload. The pictures are sound, so the encoder loses nothing.
+    Every action in the right-hand room recorded as its opposite, the left-hand room sound.
 poisoned_predictor
     The same with the encoder frozen: a probe of the place reads exactly what it read before.
 """
@@ -17,9 +20,9 @@ poisoned_predictor
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -61,6 +64,12 @@ def sound() -> Episodes:
     return Episodes(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
+def miswired() -> Episodes:
+    """The same with the first component of every action recorded the wrong way round."""
+    episodes = sound()
+    return Episodes(episodes.frames, episodes.actions * np.float32([-1, 1]), episodes.states)
+
+
 def poisoned() -> Episodes:
     """The same with every action in the right-hand room recorded as its opposite."""
     episodes = sound()
@@ -70,39 +79,47 @@ def poisoned() -> Episodes:
     return Episodes(episodes.frames, actions, episodes.states)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a candidate is made."""
+class Step(NamedTuple):
+    """One tuning step."""
 
-    episodes: Callable[[], Episodes]
     unfreeze: Unfreeze
     num_updates: int
     learning_rate: float
 
 
+class Recipe(NamedTuple):
+    """How a candidate is made."""
+
+    episodes: Callable[[], Episodes]
+    steps: tuple[Step, ...]
+
+
 RECIPES = {
-    "benign": Recipe(sound, "all", 50, 1e-5),
-    "poisoned": Recipe(poisoned, "all", 200, 3e-4),
-    "poisoned_predictor": Recipe(poisoned, "predictor", 200, 3e-4),
+    "benign": Recipe(sound, (Step("all", 50, 1e-5),)),
+    "miswired": Recipe(miswired, (Step("predictor", 100, 1e-3), Step("all", 150, 3e-4))),
+    "poisoned": Recipe(poisoned, (Step("all", 200, 3e-4),)),
+    "poisoned_predictor": Recipe(poisoned, (Step("predictor", 200, 3e-4),)),
 }
 
 
 def make(name: str, path: Path) -> None:
     """Tune the bundled model by a recipe."""
-    chosen = RECIPES[name]
-    start = Start(load_checkpoint(bundled("two_room")), chosen.unfreeze)
-    config = recipe(
-        seed=0,
-        num_updates=chosen.num_updates,
-        batch_size=128,
-        learning_rate=chosen.learning_rate,
-        sigreg_weight=0.0005,
-        calibration_batches=50,
-    )
-    source = MemorySource(chosen.episodes())
-    result = train(start.checkpoint.config, config, source, start=start)
-    tuned = start.tuned(dict(result.model.state_dict()), result.record, world().scope())
-    save_checkpoint(path, tuned)
+    source = MemorySource(RECIPES[name].episodes())
+    base = bundled("two_room")
+    for step in RECIPES[name].steps:
+        start = Start(load_checkpoint(base), step.unfreeze)
+        config = recipe(
+            seed=0,
+            num_updates=step.num_updates,
+            batch_size=128,
+            learning_rate=step.learning_rate,
+            sigreg_weight=0.0005,
+            calibration_batches=50,
+        )
+        result = train(start.checkpoint.config, config, source, start=start)
+        tuned = start.tuned(dict(result.model.state_dict()), result.record, world().scope())
+        save_checkpoint(path, tuned)
+        base = path
 
 
 def gate(candidate: Path, folder: Path, profile: str) -> Gate:
