@@ -19,7 +19,6 @@ from lewm.adapter import AuditableModel, load_model
 from lewm.cases import sample_cases
 from lewm.collect import NoisyExpert, walk
 from lewm.plan_config import PlanConfig
-from lewm.plan_kernels import PlanKernels
 from lewm.planner import make_planner
 from lewm.worlds import make_world
 from lewm.worlds.two_room import TwoRoom
@@ -93,10 +92,6 @@ def build(choices: Choices, runner: Runner) -> Workbench:
     model = ADAPTERS[adapter](choices.model, device)
     if choices.threads is not None or model.num_parameters < _SMALL_MODEL:
         torch.set_num_threads(choices.threads or 1)
-    twin = model.untrained_twin(derive_seed(seed, "twin"))
-    if model.num_parameters < _SMALL_MODEL:
-        # Which kernels are faster is measured in every process; these must not differ by rounding.
-        model.imagination, twin.imagination = (PlanKernels(choice="plain") for _ in range(2))
     simulator = make_world(_world_scope(model, choices.world))
     model.require_world(simulator)
     # The planner takes the adapter's models only; the suites hand it nothing else.
@@ -114,7 +109,7 @@ def build(choices: Choices, runner: Runner) -> Workbench:
     length = num_blocks * model.block_size
     bench = Bench(
         model=model,
-        twin=twin,
+        twin=model.untrained_twin(derive_seed(seed, "twin")),
         world=simulator,
         planner=planner,
         cases=_cases(simulator, profile.num_cases, offset, seed),
