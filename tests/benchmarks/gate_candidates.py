@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python -m tests.benchmarks.gate_candidates FOLDER [NAME ...]
 
 tunes each candidate on 200 episodes and prints one line per candidate; minutes on one thread. The
-base is measured once, and its cells serve every candidate.
+base is measured once, and its cells serve every candidate. Beside the decision stands what a linear
+probe of the place says on held-out walks of the expert, the check that people usually make.
 
 benign
     More of the episodes that the base was trained on, all parts, few updates at a low rate.
@@ -26,13 +27,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from envelope.cli.choices import Choices
 from envelope.cli.migrate import SUITES, migrate
 from envelope.criteria import default_criteria
 from envelope.gate import Gate
+from lewm.adapter import load_model
 from lewm.checkpoint import load_checkpoint, save_checkpoint
-from lewm.collect import collect
+from lewm.collect import collect, walk
 from lewm.data import MemorySource
 from lewm.episodes import Episodes
 from lewm.policies import NoisyExpert
@@ -42,10 +45,13 @@ from lewm.recipes import recipe
 from lewm.straight_walker import StraightWalker
 from lewm.train import train
 from lewm.tuning import Start, Unfreeze
+from perturbations import bootstrap
 from perturbations.migration import MARGINS
 from perturbations.profiles import find_profile
 
 NUM_EPISODES_PER_POLICY = 100
+HELD_OUT_SEED = 77
+Array = NDArray[np.float64]
 
 
 def sound() -> Episodes:
@@ -122,6 +128,43 @@ def make(name: str, path: Path) -> None:
         base = path
 
 
+def probe_errors(path: Path) -> tuple[Array, Array]:
+    """Squared errors of a linear probe of the place, and of the mean place, by walk, (120,) each.
+
+    Fitted on other walks than those it is read on; neither is among the tuning episodes.
+    """
+    model = load_model(path)
+    states, _ = walk(
+        world(), NoisyExpert(), episodes=range(240), length_env_steps=50, seed=HELD_OUT_SEED
+    )
+    places = states[:, ::5]  # (240, 11, 2)
+    z = model.encode(world().render(places.reshape(-1, 2))).double().numpy()
+    terms = np.concatenate([z, np.ones((len(z), 1))], axis=1).reshape(240, 11, -1)
+    fitted, read = slice(0, 120), slice(120, 240)
+    map_, *_ = np.linalg.lstsq(
+        terms[fitted].reshape(-1, terms.shape[-1]), places[fitted].reshape(-1, 2), rcond=None
+    )
+    error = np.square(terms[read] @ map_ - places[read]).sum(axis=(1, 2))
+    spread = np.square(places[read] - places[fitted].mean(axis=(0, 1))).sum(axis=(1, 2))
+    return error, spread
+
+
+def probe_line(candidate: Path) -> str:
+    """R2 of the probe in base and candidate, and the difference with its interval over walks."""
+    (old, spread), (new, _) = probe_errors(bundled("two_room")), probe_errors(candidate)
+    unexplained = [float(error.sum() / spread.sum()) for error in (old, new)]
+
+    def difference(chosen: NDArray[np.int64]) -> float:
+        return float((old[chosen].sum() - new[chosen].sum()) / spread[chosen].sum())
+
+    change = bootstrap.statistic(difference, len(old), seed=0)
+    assert change is not None
+    return (
+        f"probe on held-out walks, R2: {1 - unexplained[0]:.4f} to {1 - unexplained[1]:.4f}, "
+        f"change {change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]"
+    )
+
+
 def gate(candidate: Path, folder: Path, profile: str) -> Gate:
     """What the command decides."""
     choices = Choices(
@@ -161,7 +204,8 @@ def main() -> None:
         found = gate(path, options.folder, options.profile)
         print(f"\n== {name}: tuned in {tuned - started:.0f} s, ", end="")
         print(f"judged in {time.perf_counter() - tuned:.0f} s")
-        print(found.as_text(), flush=True)
+        print(found.as_text())
+        print(probe_line(path), flush=True)
 
 
 if __name__ == "__main__":
