@@ -65,7 +65,7 @@ def covered(population: Population, audits: int, seed: int = 0) -> Coverage:
     high = np.array([one.high for one in kept])
     too_low, too_high = high < population.truth - 1e-9, low > population.truth + 1e-9
     return Coverage(
-        held=float(1 - (too_low | too_high).mean()),
+        held=float((~(too_low | too_high)).mean()),
         too_low=float(too_low.mean()),
         too_high=float(too_high.mean()),
         width=float((high - low).mean()),

@@ -37,8 +37,8 @@ class Population:
 
     @property
     def name(self) -> str:
-        """Kind, population and number of episodes."""
-        return f"{self.kind}, {self.about}, {self.num}"
+        """Kind, population, number of episodes and truth; no two populations share it."""
+        return f"{self.kind}, {self.about}, {self.num}, {self.truth:.3g}"
 
 
 # --- shares -------------------------------------------------------------------------------------
