@@ -107,13 +107,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         if key.startswith("optimizer/"):
             _, index, name = key.split("/")
             state.setdefault(int(index), {})[name] = value
-    shapes = [p.shape for group in optimizer.param_groups for p in group["params"]]
-    for index, values in state.items():
+    shapes: list[torch.Size] = [
+        parameter.shape for group in optimizer.param_groups for parameter in group["params"]
+    ]
+    for number, values in state.items():
         for name, value in values.items():
-            if value.ndim and value.shape != shapes[index]:
+            if value.ndim and value.shape != shapes[number]:
                 raise ValueError(
-                    f"{name} of parameter {index} has shape {tuple(value.shape)}, the parameter "
-                    f"{tuple(shapes[index])}"
+                    f"{name} of parameter {number} has shape {tuple(value.shape)}, the parameter "
+                    f"{tuple(shapes[number])}"
                 )
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -224,9 +224,7 @@ def _closed_summary(
             p_holm=None if drop is None else p_holm,
             note=note or "exact McNemar, Holm over all closed-loop cells",
         ),
-        *(
-            _alarm_rate(f"{prefix}closed_loop_alarm_rate", cell, monitor) for monitor in monitors
-        ),
+        *(_alarm_rate(f"{prefix}closed_loop_alarm_rate", cell, monitor) for monitor in monitors),
     ]
 
 

@@ -149,6 +149,7 @@ def test_what_they_were_made_from_is_sound(name, made, tmp_path):
 
 def test_every_bad_data_set_has_an_expectation(made):
     named = {path.name for path in made.iterdir() if not path.name.endswith(".stats.json")}
-    assert named - {"sound.h5", "sound.lance", "frame_damaged.h5"} == set(UNREADABLE) | set(
-        UNTRAINABLE
-    )
+    beside = {"rows.bin"}  # what one of them points to
+    assert named - beside - {"sound.h5", "sound.lance", "frame_damaged.h5"} == set(
+        UNREADABLE
+    ) | set(UNTRAINABLE)

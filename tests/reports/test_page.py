@@ -8,6 +8,7 @@ import rfc8785
 import reports
 from envelope.errors import EnvelopeError
 from envelope.records import Picture
+from reports.page import LIMIT_BYTES
 from tests.reports import examples
 from tests.reports.reading import Page
 
@@ -251,7 +252,7 @@ def test_pictures_that_would_burst_the_page_are_left_out_and_counted():
 
     rendered = reports.render(examples.envelope(), measurements)
 
-    assert len(rendered) <= 1_000_000
+    assert len(rendered) <= LIMIT_BYTES
     assert re.search(r"\d+ of 40 frames are left out", Page(rendered).text)
 
 
