@@ -12,7 +12,7 @@ from typing import Any, Literal
 Comparison = Literal["equal", "within", "at_most", "subset", "digest_equal"]
 Meanwhile = Literal["stop", "restrict", "tighten_monitor"]
 
-EXPLOITATION = "exploitation.search"
+EXPLOITATION = "exploitation.more_search"
 MIGRATION = "migration.candidate"
 DRIFT = "drift.usable_horizon"
 SUITE_OF = {EXPLOITATION: "exploitation", MIGRATION: "migration", DRIFT: "horizon_drift"}

@@ -31,7 +31,7 @@ def test_product_wants_horizon_20():
     assert verdict.exit_status == 1
     assert verdict.state == "lapsed"
     assert text.startswith("OUTSIDE by planner_scope.horizon: declared 20, measured 5")
-    assert verdict.newly_in_scope == ["drift.usable_horizon", "exploitation.search"]
+    assert verdict.newly_in_scope == ["drift.usable_horizon", "exploitation.more_search"]
     lapsed = {one.id for one in verdict.claims if one.lapsed_by and one.relied_on}
     assert lapsed == {"planning.success", "drift.usable_horizon", "monitor.surprise.teleport"}
     suites = [cost.suite for cost in verdict.run_again.suites]

@@ -38,7 +38,7 @@ def test_a_longer_horizon_takes_planning_and_drift_and_brings_exploitation_in():
     assert "drift.usable_horizon" not in within.claims
     assert (within.comparison, at_most.comparison) == ("within", "at_most")
     assert at_most.claims == ["drift.usable_horizon"]
-    assert at_most.brings_in == ["drift.usable_horizon", "exploitation.search"]
+    assert at_most.brings_in == ["drift.usable_horizon", "exploitation.more_search"]
 
 
 def test_a_threshold_takes_the_claims_of_its_monitor_alone():
