@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from perturbations.latents import Eye
     from perturbations.protocols import Planner, World, WorldModel
 
+_DISTINCT_STARTS = 0.9
+"""Share of the cases; a few that begin in the same corner are no harm."""
 _NEEDED_DIGESTS = ("model", "world", "planner", "evaluator")
 
 
@@ -177,12 +179,14 @@ class Bench:
     def _check_cases(self, cases: Cases) -> None:
         if len(cases) == 0:
             raise EnvelopeError("there are no cases", next_step="draw at least 30")
-        num_distinct = len(np.unique(cases.starts, axis=0))
-        if num_distinct < len(cases):
-            starts = "start" if num_distinct == 1 else "starts"
+        num_pairs = len(np.unique(np.hstack([cases.starts, cases.goals]), axis=0))
+        num_starts = len(np.unique(cases.starts, axis=0))
+        if num_pairs < len(cases) or num_starts < _DISTINCT_STARTS * len(cases):
+            starts = "start" if num_starts == 1 else "starts"
             raise EnvelopeError(
-                f"{len(cases)} cases have only {num_distinct} distinct {starts}: what holds from a "
-                "few places need not hold from others, and repeating a case adds no evidence",
+                f"{len(cases)} cases have only {num_pairs} distinct pairs of start and goal, from "
+                f"{num_starts} distinct {starts}: what holds from a few places need not hold from "
+                "others, and repeating a case adds no evidence",
                 next_step="draw every case from an episode of its own",
             )
         num_solved = int(self.world.solved(cases.starts, cases.goals).sum())

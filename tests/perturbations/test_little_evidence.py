@@ -69,8 +69,18 @@ def test_many_goals_from_one_start_state_are_refused():
     one_start = Cases(np.repeat(found.starts[:1], 20, axis=0), found.goals, 15)
     far = known.WORLD.distance(one_start.starts, one_start.goals) > 10
 
-    with pytest.raises(EnvelopeError, match="only 1 distinct start:"):
+    with pytest.raises(EnvelopeError, match="from 1 distinct start:"):
         known.bench(known.Oracle(), cases=Cases(one_start.starts[far], one_start.goals[far], 15))
+
+
+def test_two_cases_from_one_corner_are_no_harm():
+    found = known.cases(40)
+    starts = found.starts.copy()
+    starts[1] = starts[0]
+    apart = known.WORLD.distance(starts[:2], found.goals[:2]) > 6
+    assert apart.all()
+
+    assert len(known.bench(known.Oracle(), cases=Cases(starts, found.goals, 15)).cases) == 40
 
 
 @pytest.mark.parametrize("suite", ["planning", "nuisance_shift", "voe", "horizon_drift"])
