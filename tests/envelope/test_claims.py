@@ -3,15 +3,9 @@
 import pytest
 
 from envelope.claims import make_claims
+from envelope.criteria import default_criteria
 from envelope.errors import BadFile
-from tests.envelope.builders import (
-    SUITES,
-    crashed,
-    default_criteria,
-    estimate,
-    measurements,
-    nuisance_condition,
-)
+from tests.envelope.builders import SUITES, crashed, estimate, measurements, nuisance_condition
 from tests.envelope.judging import claim_of, replaced, with_cells, with_interval
 
 

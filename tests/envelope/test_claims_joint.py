@@ -3,15 +3,10 @@
 import pytest
 
 from envelope.claims import make_claims
+from envelope.criteria import default_criteria
+from envelope.draft import draft
 from envelope.scope import compare_scope
-from tests.envelope.builders import (
-    BOX,
-    crashed,
-    default_criteria,
-    draft,
-    measurements,
-    together,
-)
+from tests.envelope.builders import BOX, crashed, measurements, together
 from tests.envelope.judging import (
     checked,
     claim_of,

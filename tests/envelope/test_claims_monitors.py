@@ -6,7 +6,8 @@ import pytest
 
 from envelope.claims import make_claims
 from envelope.claims.words import episodes_to_settle
-from tests.envelope.builders import default_criteria, measurements, share
+from envelope.criteria import default_criteria
+from tests.envelope.builders import measurements, share
 from tests.envelope.judging import claim_of, replaced, with_interval
 
 

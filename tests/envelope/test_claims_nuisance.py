@@ -3,7 +3,8 @@
 import pytest
 
 from envelope.claims import make_claims
-from tests.envelope.builders import crashed, default_criteria, measurements
+from envelope.criteria import default_criteria
+from tests.envelope.builders import crashed, measurements
 from tests.envelope.judging import claim_of, replaced, with_cells, with_interval
 
 

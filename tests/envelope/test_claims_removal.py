@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envelope.claims import ClaimSet, make_claims
+from envelope.criteria import default_criteria
 from envelope.records import Measurements
-from tests.envelope.builders import default_criteria, measurements
+from tests.envelope.builders import measurements
 
 BASE = measurements()
 BEFORE = make_claims(BASE, default_criteria())

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from envelope.criteria import default_criteria
 from envelope.draft import draft, measurements_digest
 from envelope.errors import BadFile
 from envelope.records import Measurements
-from tests.envelope.builders import default_criteria, example_envelope, measurements
+from tests.envelope.builders import example_envelope, measurements
 
 
 def test_the_same_measurements_give_the_same_record():
