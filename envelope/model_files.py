@@ -1,6 +1,7 @@
 """The files of a model at a path, for those who check it without loading it.
 
-The same rule as that of `lewm.model_folder`, which loads: a test holds the two together.
+The same rule as that of `lewm.checkpoints.model_folder`, which loads: a test holds the two
+together.
 """
 
 from pathlib import Path

@@ -5,6 +5,7 @@ Shapes in this module:
     K  env steps per action block             A  action width
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -14,17 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lewm.build import WorldModelModule, new_model
-from lewm.checkpoint import Checkpoint, load_checkpoint
+from lewm.build import WorldModelModule, build, new_model
+from lewm.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from lewm.checkpoints.model_folder import model_name
 from lewm.config import ModelConfig
-from lewm.data import ActionStats, pixels_from_frames
+from lewm.data.reading import FileRead
+from lewm.data.windows import ActionStats, pixels_from_frames
 from lewm.dropout import dropout_on
 from lewm.errors import LewmError
-from lewm.imagination import Imagination, ImaginationFactory, PlainImagination
-from lewm.model_folder import model_name
-from lewm.plan_config import PlanConfig
-from lewm.plan_kernels import PlanKernels
-from lewm.reading import FileRead
+from lewm.planning.imagination import Imagination, ImaginationFactory, PlainImagination
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.plan_kernels import PlanKernels
+from lewm.tokens import carrying_tokens
 
 _ENCODE_BATCH = 256
 
@@ -81,6 +83,11 @@ class AuditableModel:
     def history(self) -> int:
         """Latents the predictor looks at."""
         return self.config.history
+
+    @property
+    def tokens_per_frame(self) -> int:
+        """Tokens that the predictor carries for one frame."""
+        return self.config.tokens_per_frame
 
     @property
     def num_parameters(self) -> int:
@@ -185,7 +192,7 @@ class AuditableModel:
 
     @property
     def kernel_path(self) -> str:
-        """What the last plan ran on; other paths round differently (lewm/plan_kernels.py)."""
+        """What the last plan ran on; others round differently (`lewm.planning.plan_kernels`)."""
         return getattr(self.imagination, "kernel_path", "plain")
 
     def tensors(self) -> dict[str, Tensor]:
@@ -226,6 +233,34 @@ class AuditableModel:
             twin,
             self.action_stats,
             name=f"untrained twin of {self.name}",
+            plan_config=self.plan_config,
+            world=self.world,
+        )
+
+    def plain(self) -> Self:
+        """The same model, imagining in torch operations of this thread, which can be counted."""
+        found = copy.copy(self)
+        found.imagination = PlainImagination
+        return found
+
+    def carrying_tokens(self, tokens_per_frame: int) -> Self | None:
+        """The same architecture over so many tokens per frame, to be counted and not computed.
+
+        It has no weights, only their shapes: it lies on torch's `meta` device.
+
+        Returns:
+            None where the frame cannot be cut so.
+        """
+        try:
+            config = carrying_tokens(self.config, tokens_per_frame)
+        except ValueError:
+            return None
+        with torch.device("meta"):
+            module = build(config)
+        return type(self)(
+            module,
+            self.action_stats,
+            name=f"{self.name} over {tokens_per_frame} tokens",
             plan_config=self.plan_config,
             world=self.world,
         )

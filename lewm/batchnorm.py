@@ -10,7 +10,7 @@ in a single process it is `nn.BatchNorm1d` itself.
 import torch
 from torch import Tensor, nn
 
-from lewm.distributed import mean_over_ranks, num_ranks
+from lewm.training.distributed import mean_over_ranks, num_ranks
 
 
 class BatchNorm(nn.BatchNorm1d):

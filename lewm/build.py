@@ -5,12 +5,15 @@ import torch
 from lewm.config import ModelConfig
 from lewm.model import LeWM
 from lewm.prefix import FastLeWM
+from lewm.tokens import TokenWM
 
-WorldModelModule = LeWM | FastLeWM
+WorldModelModule = LeWM | FastLeWM | TokenWM
 
 
 def build(config: ModelConfig) -> WorldModelModule:
     """The model that `config` describes, its weights drawn from the global generator."""
+    if config.predictor == "tokens":
+        return TokenWM(config)
     return FastLeWM(config) if config.predictor == "prefix" else LeWM(config)
 
 

@@ -8,7 +8,10 @@ from typing import ClassVar, Literal
 from lewm.plain import PlainConfig
 
 Stem = Literal["patch", "coord"]
-PredictorKind = Literal["autoregressive", "prefix"]
+PredictorKind = Literal["autoregressive", "prefix", "tokens"]
+_MOST = 65_536
+_MOST_NUMBERS = 2**20
+"""Of a latent: many tokens of many numbers each."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,10 @@ class ModelConfig(PlainConfig):
     """Latents the predictor may look at; a prefix predictor looks at one."""
     predictor: PredictorKind = "autoregressive"
     """`autoregressive`: one block ahead (lewm/model.py). `prefix`: every number of blocks up to
-    `prefix_horizon` ahead, directly (lewm/prefix.py)."""
+    `prefix_horizon` ahead, directly (lewm/prefix.py). `tokens`: one block ahead, every patch of the
+    frame a token (lewm/tokens.py); the latent holds all of them, each
+    `latent_width / num_patches` numbers wide, and the embedded action takes up the rest of
+    `predictor_width`."""
     prefix_horizon: int = 5
     """Model steps a prefix predictor jumps at most."""
     prefix_depth: int = 3
@@ -66,8 +72,9 @@ class ModelConfig(PlainConfig):
     def __post_init__(self) -> None:
         counts = {f.name: getattr(self, f.name) for f in fields(self) if f.type in (int, "int")}
         for name, value in counts.items():
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65536:
-                raise ValueError(f"{name} must be an int from 1 to 65536, got {value!r}")
+            most = _MOST_NUMBERS if name == "latent_width" else _MOST
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+                raise ValueError(f"{name} must be an int from 1 to {most}, got {value!r}")
         if self.image_size % self.patch_size:
             raise ValueError(f"patch {self.patch_size} does not divide image {self.image_size}")
         if self.encoder_width % self.encoder_heads:
@@ -76,16 +83,30 @@ class ModelConfig(PlainConfig):
             raise ValueError(f"stem must be patch or coord, got {self.stem!r}")
         if self.stem == "coord" and self.patch_size % 4:
             raise ValueError(f"a coord stem needs a patch divisible by 4, got {self.patch_size}")
-        if self.predictor not in ("autoregressive", "prefix"):
-            raise ValueError(f"predictor must be autoregressive or prefix, got {self.predictor!r}")
+        if self.predictor not in ("autoregressive", "prefix", "tokens"):
+            raise ValueError(
+                f"predictor must be autoregressive, prefix or tokens, got {self.predictor!r}"
+            )
         if self.predictor == "prefix" and self.history != 1:
             raise ValueError(f"a prefix predictor looks at one latent, got history {self.history}")
+        if self.predictor == "tokens":
+            token_width, rest = divmod(self.latent_width, self.num_patches)
+            if rest or token_width >= self.predictor_width:
+                raise ValueError(
+                    f"a latent of {self.latent_width} numbers is not {self.num_patches} tokens of "
+                    f"fewer than {self.predictor_width} numbers each"
+                )
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 
     @property
     def num_patches(self) -> int:
         return (self.image_size // self.patch_size) ** 2
+
+    @property
+    def tokens_per_frame(self) -> int:
+        """Tokens that the predictor carries for one frame."""
+        return self.num_patches if self.predictor == "tokens" else 1
 
     @property
     def window_frames(self) -> int:

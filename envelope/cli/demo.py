@@ -77,7 +77,7 @@ def command(out: Path, profile: str) -> None:
 
 
 def _change_one_weight(model: Path, changed: Path, *, by: float) -> None:
-    from lewm.checkpoint import load_checkpoint, save_checkpoint
+    from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 
     checkpoint = load_checkpoint(model)
     first = next(iter(checkpoint.tensors.values()))

@@ -16,10 +16,10 @@ from envelope.errors import EnvelopeError
 from envelope.records import Conventions, Criteria, ModelState, Plan, PlannerScope
 from envelope.strict import canonical
 from lewm.adapter import AuditableModel, load_model
-from lewm.cases import sample_cases
-from lewm.collect import NoisyExpert, walk
-from lewm.plan_config import PlanConfig
-from lewm.planner import make_planner
+from lewm.collection.collect import NoisyExpert, walk
+from lewm.evaluation.cases import sample_cases
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.planner import make_planner
 from lewm.worlds import make_world
 from lewm.worlds.two_room import TwoRoom
 from perturbations import audit

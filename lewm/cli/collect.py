@@ -55,8 +55,8 @@ def collect(
 
     Exit status: 0 done, 2 not.
     """
-    from lewm.collect import collect_to_file
-    from lewm.policies_named import make_policy
+    from lewm.collection.collect import collect_to_file
+    from lewm.collection.policies_named import make_policy
     from lewm.worlds import make_world
 
     world = make_world({"world": world_name, "size_px": size_px, "factors": _factors(factor)})

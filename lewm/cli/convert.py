@@ -31,8 +31,8 @@ def convert(source: str, destination: Path, compression: Any) -> None:
 
     Exit status: 0 done, 2 not.
     """
-    from lewm.convert import convert as write
-    from lewm.sources import open_source
+    from lewm.data.convert import convert as write
+    from lewm.data.sources import open_source
 
     with open_source(source) as data:
         num = len(data.lengths)

@@ -97,11 +97,11 @@ def evaluate(
 
     Exit status: 0 done, 2 not.
     """
-    from lewm import cases as case_files
     from lewm.adapter import load_model
-    from lewm.new_data import refuse_to_overwrite
-    from lewm.protocol_report import as_json as outcome_json
-    from lewm.protocol_report import as_text
+    from lewm.data.new_data import refuse_to_overwrite
+    from lewm.evaluation import cases as case_files
+    from lewm.evaluation.protocol_report import as_json as outcome_json
+    from lewm.evaluation.protocol_report import as_text
     from lewm.worlds import make_world
 
     _require_words(name, data, seed, goal_offset, drop_last_row)
@@ -149,9 +149,9 @@ def _held_out(
     num_streams: int,
     how: dict[str, Any],
 ) -> Any:
-    from lewm.cases import sample_cases
-    from lewm.protocol_run import run_cases_of
-    from lewm.success import rule_of
+    from lewm.evaluation.cases import sample_cases
+    from lewm.evaluation.protocol_run import run_cases_of
+    from lewm.evaluation.success import rule_of
 
     if given is not None and given.rows is not None:
         raise LewmError(
@@ -178,9 +178,9 @@ def _recorded(
     drop_last_row: bool,
     how: dict[str, Any],
 ) -> Any:
-    from lewm.protocol import PROTOCOLS
-    from lewm.protocol_run import run_protocol
-    from lewm.sources import open_source
+    from lewm.data.sources import open_source
+    from lewm.evaluation.protocol import PROTOCOLS
+    from lewm.evaluation.protocol_run import run_protocol
 
     assert data is not None
     with open_source(data) as source:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 if TYPE_CHECKING:
-    from lewm.official import Layout
+    from lewm.checkpoints.official import Layout
 
 
 @click.command("export")
@@ -38,8 +38,8 @@ def export(model: Path, out: Path, layout: "Layout", format: Literal["pt", "safe
 
     Exit status: 0 done, 2 not.
     """
-    from lewm.checkpoint import load_checkpoint
-    from lewm.exchange import export_model
+    from lewm.checkpoints.checkpoint import load_checkpoint
+    from lewm.checkpoints.exchange import export_model
 
     export_model(load_checkpoint(model), out, layout=layout, format=format)
     click.echo(f"{out}: config.json, weights.{format} (layout {layout}), lewm.json")

@@ -8,7 +8,7 @@ import click
 from lewm.errors import LewmError
 
 if TYPE_CHECKING:
-    from lewm.data import ActionStats
+    from lewm.data.windows import ActionStats
 
 _SCOPE = {"world", "size_px", "factors"}
 
@@ -54,7 +54,7 @@ def import_(
 
     Exit status: 0 done, 2 not.
     """
-    from lewm.exchange import import_model
+    from lewm.checkpoints.exchange import import_model
 
     if data is not None and action_stats is not None:
         raise LewmError(
@@ -77,9 +77,9 @@ def import_(
 
 
 def _from_json(path: Path | None) -> "ActionStats | None":
-    from lewm.exchange import stats_from_json
-    from lewm.reading import read_file
-    from lewm.strict_json import load_object
+    from lewm.checkpoints.exchange import stats_from_json
+    from lewm.checkpoints.strict_json import load_object
+    from lewm.data.reading import read_file
 
     if path is None:
         return None
@@ -89,7 +89,7 @@ def _from_json(path: Path | None) -> "ActionStats | None":
 
 def _from_data(path: str) -> "tuple[ActionStats, dict[str, Any] | None]":
     """How the actions of a data set are scaled, and the world it says it was collected in."""
-    from lewm.sources import open_source
+    from lewm.data.sources import open_source
 
     with open_source(path) as source:
         said = source.provenance

@@ -21,8 +21,8 @@ def inspect(data: str, as_json: bool) -> int:
 
     Exit status: 0 nothing is wrong, 2 something is, or it cannot be read.
     """
-    from lewm.data_report import inspect as look
-    from lewm.sources import open_source
+    from lewm.data.report import inspect as look
+    from lewm.data.sources import open_source
 
     with open_source(data) as source:
         report = look(source)

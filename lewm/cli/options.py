@@ -12,7 +12,7 @@ import click
 from lewm.errors import LewmError
 
 if TYPE_CHECKING:
-    from lewm.plan_config import PlanConfig
+    from lewm.planning.plan_config import PlanConfig
 
 MAX_SEED = 2**31 - 1
 
@@ -90,7 +90,7 @@ def planner_config(base: "PlanConfig", planner: dict[str, Any]) -> "PlanConfig":
     """
     import torch
 
-    from lewm.plan_options import table
+    from lewm.planning.plan_options import table
 
     if planner["threads"] is not None:
         torch.set_num_threads(planner["threads"])

@@ -39,7 +39,7 @@ def plan(
     import numpy as np
 
     from lewm.adapter import load_model
-    from lewm.planner import make_planner
+    from lewm.planning.planner import make_planner
     from lewm.worlds import make_world
 
     loaded = load_model(model)

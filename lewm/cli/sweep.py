@@ -78,10 +78,10 @@ def sweep(
 
     Exit status: 0 done, 2 not.
     """
-    from lewm import kernels as products
     from lewm.cli.training_data import open_training_data, preset_for
-    from lewm.recipes import recipe
-    from lewm.sweep import Sweep, run_sweep, table
+    from lewm.training import kernels as products
+    from lewm.training.recipes import recipe
+    from lewm.training.sweep import Sweep, run_sweep, table
 
     try:
         out.mkdir(parents=True, exist_ok=True)

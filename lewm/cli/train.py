@@ -12,7 +12,7 @@ from lewm.cli.options import Finite, seed_option
 from lewm.errors import LewmError
 
 if TYPE_CHECKING:
-    from lewm.tuning import Start, Unfreeze
+    from lewm.training.tuning import Start, Unfreeze
 
 
 @click.command()
@@ -134,16 +134,16 @@ def train(
 
     Exit status: 0 done, 2 not.
     """
-    from lewm import kernels as products
-    from lewm.checkpoint import save_checkpoint
+    from lewm.checkpoints.checkpoint import save_checkpoint
     from lewm.cli.training_data import open_training_data, preset_for
-    from lewm.distributed import rank, torchrun_ranks
-    from lewm.recipes import checkpoint_of, recipe
-    from lewm.tensorboard import TensorBoard
-    from lewm.train import train as run
-    from lewm.train_log import Progress, Teller
-    from lewm.train_state import StateFile
-    from lewm.tuning import LEARNING_RATE
+    from lewm.training import kernels as products
+    from lewm.training.distributed import rank, torchrun_ranks
+    from lewm.training.recipes import checkpoint_of, recipe
+    from lewm.training.tensorboard import TensorBoard
+    from lewm.training.train import train as run
+    from lewm.training.train_log import Progress, Teller
+    from lewm.training.train_state import StateFile
+    from lewm.training.tuning import LEARNING_RATE
 
     _require_place_for(out)
     if schedule_updates is not None and schedule_updates < updates:
@@ -213,8 +213,8 @@ def train(
 
 
 def _start(ctx: click.Context, base: Path, unfreeze: "Unfreeze") -> "Start":
-    from lewm.checkpoint import load_checkpoint
-    from lewm.tuning import Start
+    from lewm.checkpoints.checkpoint import load_checkpoint
+    from lewm.training.tuning import Start
 
     if _is_given(ctx, "preset"):
         raise LewmError(

@@ -8,8 +8,8 @@ from lewm.errors import LewmError
 
 if TYPE_CHECKING:
     from lewm.config import ModelConfig
-    from lewm.data import Source
-    from lewm.plan_config import PlanConfig
+    from lewm.data.windows import Source
+    from lewm.planning.plan_config import PlanConfig
 
 
 def open_training_data(
@@ -24,7 +24,7 @@ def open_training_data(
         LewmError: they cannot be read, neither they nor `world` say where they come from, or their
             frames or actions are not as large as those of that world.
     """
-    from lewm.sources import open_source, require_fit
+    from lewm.data.sources import open_source, require_fit
 
     source = stack.enter_context(open_source(data))
     scope = _collected_in(source, data, world)
@@ -41,7 +41,7 @@ def preset_for(
         LewmError: it sees frames of another size.
     """
     from lewm import config as presets
-    from lewm.plan_config import paper_planner, small_planner
+    from lewm.planning.plan_config import paper_planner, small_planner
 
     config: ModelConfig = getattr(presets, preset.replace("-", "_"))(
         action_width=source.action_width

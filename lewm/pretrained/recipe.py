@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from lewm import cases as case_files
 from lewm.adapter import AuditableModel, from_checkpoint
-from lewm.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from lewm.collect import collect
+from lewm.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from lewm.collection.collect import collect
+from lewm.collection.policies import NoisyExpert, Policy
+from lewm.collection.straight_walker import StraightWalker
 from lewm.config import ModelConfig, small
-from lewm.data import MemorySource
-from lewm.episodes import Episodes
-from lewm.evaluation import evaluate
-from lewm.plan_config import small_planner
-from lewm.policies import NoisyExpert, Policy
-from lewm.straight_walker import StraightWalker
-from lewm.train import train
-from lewm.train_config import TrainConfig
-from lewm.train_log import Teller
+from lewm.data.episodes import Episodes
+from lewm.data.windows import MemorySource
+from lewm.evaluation import cases as case_files
+from lewm.evaluation.evaluate import evaluate
+from lewm.planning.plan_config import small_planner
+from lewm.training.train import train
+from lewm.training.train_config import TrainConfig
+from lewm.training.train_log import Teller
 from lewm.worlds.two_room import TwoRoom
 
 FOLDER = Path(__file__).parent

@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 
 from envelope.cli.files import Folder
 from envelope.records import Envelope, Estimate
-from lewm.checkpoint import load_checkpoint, save_checkpoint
-from lewm.data import MemorySource
-from lewm.episodes import Episodes
+from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from lewm.data.episodes import Episodes
+from lewm.data.windows import MemorySource
 from lewm.pretrained import recipe
-from lewm.train import train
-from lewm.train_log import Teller
-from lewm.tuning import Start
+from lewm.training.train import train
+from lewm.training.train_log import Teller
+from lewm.training.tuning import Start
 from perturbations import color
 
 SUITES = ("planning", "nuisance_shift", "worst_case", "voe")

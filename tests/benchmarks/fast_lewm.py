@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from lewm import cases as case_files
 from lewm.adapter import AuditableModel, from_checkpoint
-from lewm.checkpoint import load_checkpoint, save_checkpoint
+from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from lewm.config import ModelConfig, fast_paper, fast_small, paper, small
-from lewm.evaluation import Success, evaluate
-from lewm.plan_config import PlanConfig, small_planner
+from lewm.evaluation import cases as case_files
+from lewm.evaluation.evaluate import Success, evaluate
+from lewm.planning.plan_config import PlanConfig, small_planner
 from lewm.pretrained import bundled, recipe
 from perturbations import stats
 from tests.benchmarks.fast_lewm_drift import print_drift

@@ -22,10 +22,10 @@ from torch import Tensor
 from envelope.records import Estimate
 from lewm.adapter import AuditableModel
 from lewm.build import build
-from lewm.collect import HELD_OUT_FIRST_EPISODE, collect
-from lewm.data import ActionStats
-from lewm.episodes import Episodes
-from lewm.policies import Policy
+from lewm.collection.collect import HELD_OUT_FIRST_EPISODE, collect
+from lewm.collection.policies import Policy
+from lewm.data.episodes import Episodes
+from lewm.data.windows import ActionStats
 from lewm.pretrained import recipe
 from perturbations import bootstrap
 

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from scipy.stats import binom
 
-from lewm import cases as case_files
 from lewm.adapter import AuditableModel
 from lewm.build import new_model
 from lewm.config import ModelConfig
-from lewm.plan_config import PlanConfig
-from lewm.plan_kernels import PlanKernels
-from lewm.planner import CEM
+from lewm.evaluation import cases as case_files
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.plan_kernels import PlanKernels
+from lewm.planning.planner import CEM
 from lewm.pretrained import recipe
 
 

@@ -34,17 +34,17 @@ from envelope.cli.migrate import SUITES, migrate
 from envelope.criteria import default_criteria
 from envelope.gate import Gate
 from lewm.adapter import load_model
-from lewm.checkpoint import load_checkpoint, save_checkpoint
-from lewm.collect import collect, walk
-from lewm.data import MemorySource
-from lewm.episodes import Episodes
-from lewm.policies import NoisyExpert
+from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from lewm.collection.collect import collect, walk
+from lewm.collection.policies import NoisyExpert
+from lewm.collection.straight_walker import StraightWalker
+from lewm.data.episodes import Episodes
+from lewm.data.windows import MemorySource
 from lewm.pretrained import bundled
 from lewm.pretrained.recipe import EPISODE_LENGTH_ENV_STEPS, world
-from lewm.recipes import recipe
-from lewm.straight_walker import StraightWalker
-from lewm.train import train
-from lewm.tuning import Start, Unfreeze
+from lewm.training.recipes import recipe
+from lewm.training.train import train
+from lewm.training.tuning import Start, Unfreeze
 from perturbations import bootstrap
 from perturbations.migration import MARGINS
 from perturbations.profiles import find_profile

@@ -28,12 +28,12 @@ import torch
 from stable_worldmodel.solver.cem import CEMSolver
 from torch import Tensor
 
-from lewm.costs import latent_cost
-from lewm.plan_config import PlanConfig
-from lewm.plan_kernels import PlanKernels
-from lewm.planner import search
-from lewm.search import Problem, streams
-from lewm.swm_model import module_of
+from lewm.planning.costs import latent_cost
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.plan_kernels import PlanKernels
+from lewm.planning.planner import search
+from lewm.planning.search import Problem, streams
+from lewm.planning.swm_model import module_of
 from tests.benchmarks.plan_floor import (
     floor_of,
     peak_bandwidth,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lewm.fastplan import imagine_rows, known_windows, worker_threads
-from lewm.linears import Activation, Linear, TorchLinear, faster_library, make_linear_by
 from lewm.model import LeWM
-from lewm.packed import PackedPredictor
-from lewm.rowwise import TorchRowwise
+from lewm.planning.fastplan import imagine_rows, known_windows, worker_threads
+from lewm.planning.linears import Activation, Linear, TorchLinear, faster_library, make_linear_by
+from lewm.planning.packed import PackedPredictor
+from lewm.planning.rowwise import TorchRowwise
 
 
 @dataclass(frozen=True)

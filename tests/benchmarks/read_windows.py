@@ -23,11 +23,11 @@ import tests.reference.torchvision_schemas  # noqa: F401
 import numpy as np
 from stable_worldmodel.data.format import detect_format
 
-from lewm.collect import RandomPolicy, collect
-from lewm.convert import convert
-from lewm.data import Windows
-from lewm.episode_file import EpisodeWriter
-from lewm.sources import open_source
+from lewm.collection.collect import RandomPolicy, collect
+from lewm.data.convert import convert
+from lewm.data.episode_file import EpisodeWriter
+from lewm.data.sources import open_source
+from lewm.data.windows import Windows
 from lewm.worlds.two_room import TwoRoom
 
 COMPRESSIONS = ("gzip", "lzf", "blosc", "zstd")

@@ -53,8 +53,8 @@ def write_lance(path: Path, *, num_bytes: int) -> int:
     import lance
     import pyarrow as pa
 
-    from lewm.jpeg import Jpeg
-    from lewm.lance_layout import columns_of, schema_of
+    from lewm.data.jpeg import Jpeg
+    from lewm.data.lance_layout import columns_of, schema_of
 
     num_episodes = num_bytes // FRAME_BYTES // ROWS_PER_EPISODE
     rng = np.random.default_rng(0)
@@ -93,8 +93,8 @@ def most_resident() -> int:
 
 def read(path: Path, num_batches: int, batch_size: int) -> None:
     """Read as training does, and say what it took."""
-    from lewm.data import Windows
-    from lewm.sources import open_source
+    from lewm.data.sources import open_source
+    from lewm.data.windows import Windows
 
     imported = most_resident()
     with open_source(path) as source:

@@ -4,10 +4,10 @@
     PYTHONPATH=. .venv-reference/bin/python tests/benchmarks/train.py [--preset paper]
 
 One process, in turn: the reference's modules, its loss, `torch.optim.AdamW` and clipping of the
-global norm, without Lightning; and `lewm.updates.Updater`. Both at the same batch and precision, on
-the same windows, already in memory. Prints the median of each, their ratio, the floor (operations
-of our update over the fastest matrix product measured here) and, from a process of its own for
-each, the memory that its updates need beyond the imports.
+global norm, without Lightning; and `lewm.training.updates.Updater`. Both at the same batch and
+precision, on the same windows, already in memory. Prints the median of each, their ratio, the floor
+(operations of our update over the fastest matrix product measured here) and, from a process of its
+own for each, the memory that its updates need beyond the imports.
 """
 
 import argparse
@@ -34,11 +34,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import ViTConfig, ViTModel
 
 from lewm import config as presets
-from lewm import kernels
 from lewm.build import new_model
 from lewm.config import ModelConfig
-from lewm.recipes import recipe
-from lewm.updates import Updater
+from lewm.training import kernels
+from lewm.training.recipes import recipe
+from lewm.training.updates import Updater
 
 PROJECTIONS = 1024
 Step = Callable[[], object]

@@ -68,8 +68,8 @@ def awake_checkpoint(path: Path, *, seed: int = 0, **changes: Any) -> None:
         seed: of its weights.
         changes: other values for fields of the checkpoint.
     """
-    from lewm.checkpoint import Checkpoint, save_checkpoint
-    from lewm.plan_config import PlanConfig
+    from lewm.checkpoints.checkpoint import Checkpoint, save_checkpoint
+    from lewm.planning.plan_config import PlanConfig
     from lewm.worlds.two_room import TwoRoom
     from tests.lewm.dots import awake_model
 

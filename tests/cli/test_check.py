@@ -154,7 +154,7 @@ def test_the_tensors_are_recognised_in_another_container(measured):
 
 
 def test_the_same_tensors_under_other_action_statistics_are_another_model(measured):
-    from lewm.data import ActionStats
+    from lewm.data.windows import ActionStats
 
     stats = ActionStats(mean=(0.1, -0.1), std=(5.0, 0.6))
     awake_checkpoint(Path("ckpt.safetensors"), action_stats=stats)

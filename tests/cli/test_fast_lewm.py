@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lewm.checkpoint import load_checkpoint
+from lewm.checkpoints.checkpoint import load_checkpoint
 from tests.cli.commands import lewm
 
 PLAN = ("plan", "--model", "fast.pt", "--start", "40,40", "--goal", "60,60")

@@ -9,9 +9,9 @@ from jsonschema import Draft202012Validator
 
 from envelope.gate import Gate
 from envelope.schema import schema_of
-from lewm.checkpoint import load_checkpoint, save_checkpoint
+from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from lewm.config import tiny
-from lewm.data import ActionStats
+from lewm.data.windows import ActionStats
 from lewm.pretrained import bundled
 from perturbations import profiles
 from tests.bad.cli import make
@@ -147,7 +147,7 @@ def test_a_candidate_of_another_world_is_refused(folder):
 )
 def test_a_candidate_that_the_planner_cannot_use_is_refused(folder, config, message):
     from lewm.build import new_model
-    from lewm.plan_config import PlanConfig
+    from lewm.planning.plan_config import PlanConfig
 
     made = replace(tiny(image_size=SIZE_PX), **config)
     stats = ActionStats(mean=(0.0,) * made.action_width, std=(1.0,) * made.action_width)

@@ -131,7 +131,7 @@ def test_a_crash_says_nothing_of_the_machine_in_any_file(checkpoint, monkeypatch
     def lost(*_: object, **__: object) -> None:
         raise OSError("cannot open /home/alice/secret/weights.bin on C:\\Users\\alice\\x.bin")
 
-    monkeypatch.setattr("lewm.planner.Planner.plan", lost)
+    monkeypatch.setattr("lewm.planning.planner.Planner.plan", lost)
 
     done = measure("--suite", "planning")
 

@@ -10,8 +10,8 @@ import torch
 
 from envelope.errors import BadFile
 from envelope.model_files import model_files, model_folder
+from lewm.checkpoints.model_folder import find_model
 from lewm.errors import LewmError
-from lewm.model_folder import find_model
 from tests.bad.official import make
 from tests.cli.commands import envelope, lewm
 from tests.cli.making import loose_criteria

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lewm.plan_config import PlanConfig
+from lewm.planning.plan_config import PlanConfig
 from tests.cli.commands import envelope, lewm
 from tests.cli.making import awake_checkpoint
 

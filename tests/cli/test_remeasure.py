@@ -106,7 +106,7 @@ def test_another_suite_leaves_the_finished_ones_alone(tmp_path, monkeypatch):
 
 
 def test_no_process_chooses_by_the_clock_how_a_small_model_imagines(monkeypatch):
-    monkeypatch.setattr("lewm.plan_kernels._pays", lambda *_: True)
+    monkeypatch.setattr("lewm.planning.plan_kernels._pays", lambda *_: True)
     choices = Choices(
         model=bundled("two_room"),
         criteria=default_criteria(),

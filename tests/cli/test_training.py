@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lewm.train_state import StateFile, TrainState
+from lewm.training.train_state import StateFile, TrainState
 from tests.cli.commands import lewm
 
 TRAIN = ("train", "--preset", "tiny", "--updates", "6", "--batch-size", "4", "--kernels", "torch")

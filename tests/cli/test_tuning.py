@@ -4,9 +4,9 @@ import pytest
 
 from envelope.cli.identity import identify
 from lewm.adapter import load_model
-from lewm.checkpoint import load_checkpoint
-from lewm.collect import collect_to_file
-from lewm.policies import NoisyExpert
+from lewm.checkpoints.checkpoint import load_checkpoint
+from lewm.collection.collect import collect_to_file
+from lewm.collection.policies import NoisyExpert
 from lewm.pretrained import bundled
 from lewm.pretrained.recipe import world
 from lewm.worlds.two_room import TwoRoom

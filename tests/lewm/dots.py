@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from lewm.adapter import AuditableModel
 from lewm.build import new_model
 from lewm.config import tiny
-from lewm.data import ActionStats
-from lewm.episodes import Episodes
-from lewm.plan_config import PlanConfig
+from lewm.data.episodes import Episodes
+from lewm.data.windows import ActionStats
+from lewm.planning.plan_config import PlanConfig
 
 SIZE = 16
 Array = NDArray[np.float64]

@@ -10,14 +10,14 @@ import torch
 
 from lewm.build import WorldModelModule, new_model
 from lewm.config import tiny
-from lewm.distributed import (
+from lewm.training.distributed import (
     average_gradients,
     mean_over_ranks,
     rank,
     share_of,
     torchrun_ranks,
 )
-from lewm.objective import Objective
+from lewm.training.objective import Objective
 from tests.lewm.test_train import CONFIG
 
 REGULARIZERS = ("sigreg", "vicreg", "pldm", "spectral", "none")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lewm.adapter import load_model
-from lewm.checkpoint import Checkpoint, save_checkpoint
+from lewm.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from lewm.errors import LewmError
 from tests.lewm.dots import DotWorld, awake_model
 

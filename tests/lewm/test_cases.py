@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from lewm.cases import Cases, load, sample_cases, save
-from lewm.collect import HELD_OUT_FIRST_EPISODE, NoisyExpert, walk
+from lewm.collection.collect import HELD_OUT_FIRST_EPISODE, NoisyExpert, walk
 from lewm.errors import LewmError
+from lewm.evaluation.cases import Cases, load, sample_cases, save
 from lewm.worlds.two_room import TwoRoom
 
 WORLD = TwoRoom(size_px=16)
@@ -125,7 +125,10 @@ def test_arrays_that_do_not_pair_up_are_no_cases():
 
 
 def test_sampling_cases_needs_no_h5py():
-    code = "import sys, lewm.cases; sys.exit('h5py' in sys.modules or 'torch' in sys.modules)"
+    code = (
+        "import sys, lewm.evaluation.cases; "
+        "sys.exit('h5py' in sys.modules or 'torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

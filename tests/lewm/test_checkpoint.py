@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from lewm.build import new_model
-from lewm.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from lewm.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from lewm.checkpoints.tensor_file import require_safe_torch
 from lewm.config import tiny
-from lewm.data import ActionStats
+from lewm.data.windows import ActionStats
 from lewm.errors import LewmError
-from lewm.plan_config import PlanConfig
-from lewm.tensor_file import require_safe_torch
+from lewm.planning.plan_config import PlanConfig
 
 
 def checkpoint() -> Checkpoint:

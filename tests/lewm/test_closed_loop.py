@@ -4,14 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from lewm import closed_loop
-from lewm.cases import Cases
-from lewm.closed_loop import RecordedFrames, model_actor, random_actor, run_cases, world_actor
-from lewm.data import ActionStats
-from lewm.plan_config import PlanConfig
-from lewm.planner import Plan
-from lewm.streams import OneStream
-from lewm.success import SuccessRule
+from lewm.data.windows import ActionStats
+from lewm.evaluation import closed_loop
+from lewm.evaluation.cases import Cases
+from lewm.evaluation.closed_loop import (
+    RecordedFrames,
+    model_actor,
+    random_actor,
+    run_cases,
+    world_actor,
+)
+from lewm.evaluation.success import SuccessRule
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.planner import Plan
+from lewm.planning.streams import OneStream
 from tests.lewm.dots import SIZE, Array, DotWorld, awake_model
 
 PLAN = PlanConfig(num_samples=32, iterations=5, elites=6, horizon=2, execute_blocks=2)

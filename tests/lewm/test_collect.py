@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lewm.collect import Episodes, NoisyExpert, RandomPolicy, collect, walk
+from lewm.collection.collect import Episodes, NoisyExpert, RandomPolicy, collect, walk
+from lewm.collection.policies import Mixture
 from lewm.errors import LewmError
-from lewm.policies import Mixture
 from lewm.worlds.two_room import TwoRoom
 
 WORLD = TwoRoom(size_px=16)

@@ -4,14 +4,14 @@ import h5py
 import numpy as np
 import pytest
 
-from lewm.collect import collect_to_file
-from lewm.collect_workers import in_order
+from lewm.collection.collect import collect_to_file
+from lewm.collection.collect_workers import in_order
+from lewm.collection.policies import Mixture, NoisyExpert, RandomPolicy
+from lewm.collection.policies_named import case_policy, make_policy
+from lewm.collection.policies_pusht import WeakPusher
+from lewm.collection.push_expert import PushExpert
+from lewm.collection.straight_walker import StraightWalker
 from lewm.errors import LewmError
-from lewm.policies import Mixture, NoisyExpert, RandomPolicy
-from lewm.policies_named import case_policy, make_policy
-from lewm.policies_pusht import WeakPusher
-from lewm.push_expert import PushExpert
-from lewm.straight_walker import StraightWalker
 from lewm.worlds import register_world
 from lewm.worlds.two_room import TwoRoom
 from tests.lewm.tiny_env import tiny_world
@@ -23,7 +23,7 @@ HOW = {"num_episodes": 7, "length_env_steps": 6, "seed": 3}
 @pytest.fixture
 def small_parts(monkeypatch):
     """Few episodes at once, so that there are parts to share."""
-    monkeypatch.setattr("lewm.collect._EPISODES_AT_ONCE", 2)
+    monkeypatch.setattr("lewm.collection.collect._EPISODES_AT_ONCE", 2)
 
 
 def test_the_number_of_workers_changes_nothing_in_the_file(tmp_path, small_parts):
@@ -71,7 +71,7 @@ def test_a_simulator_keeps_its_columns_under_their_names(tmp_path):
 
 
 def test_large_frames_are_collected_fewer_at_once():
-    from lewm.collect import _episodes_at_once
+    from lewm.collection.collect import _episodes_at_once
 
     assert _episodes_at_once(16, 100) == 16
     assert _episodes_at_once(224, 100) == 4

@@ -7,10 +7,10 @@ import torch
 from lewm.adapter import AuditableModel
 from lewm.build import new_model
 from lewm.config import tiny
-from lewm.costs import latent_cost
 from lewm.errors import LewmError
-from lewm.plan_config import PlanConfig
-from lewm.planner import make_planner
+from lewm.planning.costs import latent_cost
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.planner import make_planner
 from tests.lewm.dots import DotWorld, awake_model
 
 CONFIG = PlanConfig(num_samples=8, iterations=1, elites=2, horizon=4, execute_blocks=4)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.data import MemorySource, Windows, pixels_from_frames
-from lewm.episode_file import EpisodeWriter
+from lewm.data.episode_file import EpisodeWriter
+from lewm.data.file_source import FileSource
+from lewm.data.windows import MemorySource, Windows, pixels_from_frames
 from lewm.errors import LewmError
-from lewm.file_source import FileSource
 from tests.lewm.dots import record
 
 

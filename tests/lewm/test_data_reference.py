@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.convert import convert
-from lewm.data import Windows, pixels_from_frames
-from lewm.episode_file import EpisodeWriter
-from lewm.sources import open_source
+from lewm.data.convert import convert
+from lewm.data.episode_file import EpisodeWriter
+from lewm.data.sources import open_source
+from lewm.data.windows import Windows, pixels_from_frames
 from tests import reference
 from tests.lewm.dots import record
 

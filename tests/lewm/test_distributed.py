@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.checkpoint import Checkpoint, load_checkpoint
-from lewm.data import Windows
-from lewm.distributed import mean_over_ranks, num_ranks, rank, share_of
+from lewm.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from lewm.data.file_source import FileSource
+from lewm.data.windows import Windows
 from lewm.errors import LewmError
-from lewm.file_source import FileSource
+from lewm.training.distributed import mean_over_ranks, num_ranks, rank, share_of
 from tests.lewm.ranks import REGULARIZERS, losses_and_gradients
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +123,6 @@ def test_torchrun_trains_on_two_processes_as_on_one(tmp_path):
 
 
 def test_a_batch_that_does_not_divide_among_the_ranks_is_refused(monkeypatch):
-    monkeypatch.setattr("lewm.distributed.num_ranks", lambda: 3)
+    monkeypatch.setattr("lewm.training.distributed.num_ranks", lambda: 3)
     with pytest.raises(LewmError, match="batch of 8 does not divide among 3 processes"):
         share_of(8)

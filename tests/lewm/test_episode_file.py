@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from lewm.collect import NoisyExpert, RandomPolicy, collect, collect_to_file
-from lewm.episode_file import EpisodeWriter, read_episodes
+from lewm.collection.collect import NoisyExpert, RandomPolicy, collect, collect_to_file
+from lewm.data.episode_file import EpisodeWriter, read_episodes
 from lewm.errors import LewmError
 from lewm.worlds.two_room import FACTORS, TwoRoom
 

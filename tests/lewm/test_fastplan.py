@@ -9,12 +9,12 @@ import torch
 from lewm.build import new_model
 from lewm.config import small, tiny
 from lewm.errors import LewmError
-from lewm.fastplan import FastImagination, imagine_rows, known_windows
-from lewm.fastplan_cuda import Moment
-from lewm.imagination import PlainImagination
-from lewm.linears import make_linear_by, packing_works
-from lewm.packed import PackedPredictor
-from lewm.rowwise import TorchRowwise, compiled, make_rowwise
+from lewm.planning.fastplan import FastImagination, imagine_rows, known_windows
+from lewm.planning.fastplan_cuda import Moment
+from lewm.planning.imagination import PlainImagination
+from lewm.planning.linears import make_linear_by, packing_works
+from lewm.planning.packed import PackedPredictor
+from lewm.planning.rowwise import TorchRowwise, compiled, make_rowwise
 
 MIDDLE = replace(
     tiny(),
@@ -94,7 +94,7 @@ def test_every_way_to_begin_and_to_slide_gives_the_latents_of_the_model(name, li
 
 
 def test_tiles_and_threads_do_not_change_the_latents(monkeypatch):
-    monkeypatch.setattr("lewm.fastplan._LARGEST_TILE", 4)
+    monkeypatch.setattr("lewm.planning.fastplan._LARGEST_TILE", 4)
     z, past, candidates = moment(MIDDLE, num_cases=2, num_frames=2, num_samples=19, num_steps=4)
     predictor = packed(trained_looking(MIDDLE))
     one, three = (
@@ -124,7 +124,7 @@ def test_one_candidate_is_imagined_too():
 
 
 def test_rows_for_all_cases_at_once_give_the_same_latents():
-    """What a GPU records (lewm/fastplan_cuda.py)."""
+    """What a GPU records (lewm/planning/fastplan_cuda.py)."""
     z, past, candidates = moment(MIDDLE, num_cases=3, num_frames=3, num_samples=4, num_steps=5)
     model = trained_looking(MIDDLE)
     predictor = packed(model)
@@ -187,10 +187,10 @@ def test_the_compiled_rows_are_those_of_torch(heads, head_width):
 
 
 def test_without_a_compiler_torch_does_it(monkeypatch):
-    monkeypatch.setattr("lewm.rowwise.compiled", lambda: None)
+    monkeypatch.setattr("lewm.planning.rowwise.compiled", lambda: None)
     assert isinstance(make_rowwise(2), TorchRowwise)
 
 
 def test_a_broken_compiler_is_no_compiler(monkeypatch):
-    monkeypatch.setattr("lewm.rowwise._FLAGS", ("--no-such-flag",))
+    monkeypatch.setattr("lewm.planning.rowwise._FLAGS", ("--no-such-flag",))
     assert compiled.__wrapped__() is None

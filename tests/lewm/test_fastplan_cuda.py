@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from lewm.adapter import AuditableModel
-from lewm.data import ActionStats
-from lewm.imagination import PlainImagination
-from lewm.plan_config import PlanConfig
-from lewm.plan_kernels import PlanKernels
+from lewm.data.windows import ActionStats
+from lewm.planning.imagination import PlainImagination
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.plan_kernels import PlanKernels
 from tests.lewm.test_fastplan import MIDDLE, moment, relative_error, trained_looking
 
 pytestmark = [

@@ -13,7 +13,7 @@ import torch
 
 from lewm.config import paper
 from lewm.model import LeWM
-from lewm.objective import prediction_loss, sigreg
+from lewm.training.objective import prediction_loss, sigreg
 
 FLOAT64, FLOAT32 = torch.float64, torch.float32
 

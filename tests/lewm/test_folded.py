@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from lewm import cases as case_files
 from lewm.adapter import AuditableModel, load_model
-from lewm.checkpoint import load_checkpoint
-from lewm.closed_loop import model_actor, run_cases
-from lewm.collect import walk
-from lewm.policies import NoisyExpert
+from lewm.checkpoints.checkpoint import load_checkpoint
+from lewm.collection.collect import walk
+from lewm.collection.policies import NoisyExpert
+from lewm.evaluation import cases as case_files
+from lewm.evaluation.closed_loop import model_actor, run_cases
 from lewm.pretrained import bundled
 from lewm.pretrained.recipe import FOLDER, PLAN, world
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from lewm.intervals import exact, over_episodes
+from lewm.evaluation.intervals import exact, over_episodes
 
 
 def test_the_exact_interval_leaves_the_stated_doubt_on_both_sides():

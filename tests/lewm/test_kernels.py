@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lewm import kernels
+from lewm.training import kernels
 
 needs_onednn = pytest.mark.skipif(not kernels.available(), reason="no oneDNN in this build")
 

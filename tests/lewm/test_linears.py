@@ -2,7 +2,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lewm.linears import Bfloat16Linear, PackedLinear, TorchLinear, faster_library, packing_works
+from lewm.planning.linears import (
+    Bfloat16Linear,
+    PackedLinear,
+    TorchLinear,
+    faster_library,
+    packing_works,
+)
 
 needs_packing = pytest.mark.skipif(not packing_works(), reason="this torch has no packed linear")
 
@@ -54,7 +60,7 @@ def test_a_packed_copy_does_not_follow_its_weight():
 
 
 def test_without_the_private_operations_torch_is_chosen(monkeypatch):
-    monkeypatch.setattr("lewm.linears.packing_works", lambda: False)
+    monkeypatch.setattr("lewm.planning.linears.packing_works", lambda: False)
     assert faster_library.__wrapped__(192, 1024) == "torch"
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lewm.objective import prediction_loss, random_directions, sigreg
+from lewm.training.objective import prediction_loss, random_directions, sigreg
 
 
 def hand(values: list[float]) -> float:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.checkpoint import load_checkpoint
+from lewm.checkpoints.checkpoint import load_checkpoint
+from lewm.checkpoints.exchange import export_model
+from lewm.checkpoints.official import rename, to_v4, to_v5
+from lewm.checkpoints.official_config import format_config, parse_config
 from lewm.config import paper
-from lewm.exchange import export_model
-from lewm.official import rename, to_v4, to_v5
-from lewm.official_config import format_config, parse_config
 from tests.cli.commands import lewm
 from tests.reference import run
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from lewm.checkpoint import load_checkpoint
-from lewm.collect import NoisyExpert, collect_to_file
+from lewm.checkpoints.checkpoint import load_checkpoint
+from lewm.checkpoints.exchange import export_model, import_model
+from lewm.checkpoints.official import canonical, rename
+from lewm.checkpoints.official_config import VIT_SIZES, format_config, parse_config
+from lewm.collection.collect import NoisyExpert, collect_to_file
 from lewm.config import ModelConfig, fast_tiny, paper, tiny
-from lewm.data import ActionStats
+from lewm.data.windows import ActionStats
 from lewm.errors import LewmError
-from lewm.exchange import export_model, import_model
-from lewm.official import canonical, rename
-from lewm.official_config import VIT_SIZES, format_config, parse_config
 from lewm.worlds.two_room import TwoRoom
 from tests.bad.official import make
 from tests.cli.commands import lewm
@@ -210,7 +210,7 @@ def test_nothing_is_left_where_writing_fails(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lewm.exchange.os.rename", full)
+    monkeypatch.setattr("lewm.checkpoints.exchange.os.rename", full)
     with pytest.raises(LewmError, match="No space left"):
         import_model(source, tmp_path / "out", action_stats=STATS)
     assert [path.name for path in tmp_path.iterdir()] == ["source"]

@@ -3,16 +3,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lewm import plan_kernels
 from lewm.adapter import AuditableModel
 from lewm.build import new_model
 from lewm.config import small, tiny
-from lewm.data import ActionStats
-from lewm.fastplan import FastImagination
-from lewm.imagination import PlainImagination
-from lewm.linears import packing_works
-from lewm.plan_config import PlanConfig
-from lewm.plan_kernels import PlanKernels
+from lewm.data.windows import ActionStats
+from lewm.planning import plan_kernels
+from lewm.planning.fastplan import FastImagination
+from lewm.planning.imagination import PlainImagination
+from lewm.planning.linears import packing_works
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.plan_kernels import PlanKernels
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.data import ActionStats
+from lewm.data.windows import ActionStats
 from lewm.errors import LewmError
-from lewm.plan_config import PlanConfig
-from lewm.planner import CEM, make_planner
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.planner import CEM, make_planner
 from tests.lewm.dots import DotWorld, awake_model
 
 CONFIG = PlanConfig(num_samples=32, iterations=4, elites=6, horizon=3, execute_blocks=3)

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from lewm.build import new_model
-from lewm.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from lewm.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from lewm.config import ModelConfig, fast_paper, fast_small, fast_tiny, paper, small
-from lewm.data import ActionStats
+from lewm.data.windows import ActionStats
 from lewm.errors import LewmError
 from lewm.model import LeWM
-from lewm.objective import prediction_loss
-from lewm.plan_config import PlanConfig
+from lewm.planning.plan_config import PlanConfig
 from lewm.prefix import FastLeWM
+from lewm.training.objective import prediction_loss
 
 CONFIG = fast_tiny()
 

@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from lewm import cases as case_files
 from lewm.adapter import AuditableModel, load_model
-from lewm.closed_loop import model_actor, random_actor, run_cases
+from lewm.collection.straight_walker import StraightWalker
+from lewm.evaluation import cases as case_files
+from lewm.evaluation.closed_loop import model_actor, random_actor, run_cases
 from lewm.pretrained import bundled
 from lewm.pretrained.recipe import (
     CASES,
@@ -17,7 +18,6 @@ from lewm.pretrained.recipe import (
     sampled_cases,
     world,
 )
-from lewm.straight_walker import StraightWalker
 
 FINAL_DIGEST = "cc13624f830c44c8f5213e422fef165485e77b6a5cf148a5f593b77901b02a3e"
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lewm.collect import NoisyExpert, collect
-from lewm.data import MemorySource
-from lewm.episodes import Episodes
+from lewm.collection.collect import NoisyExpert, collect
+from lewm.data.episodes import Episodes
+from lewm.data.windows import MemorySource
 from lewm.errors import LewmError
-from lewm.protocol import PROTOCOLS
-from lewm.protocol_pairs import draw_pairs, recorded_frames, require_recorded
+from lewm.evaluation.protocol import PROTOCOLS
+from lewm.evaluation.protocol_pairs import draw_pairs, recorded_frames, require_recorded
 from lewm.worlds.two_room import TwoRoom
 
 WORLD = TwoRoom(size_px=16)

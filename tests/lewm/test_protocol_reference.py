@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.collect import collect_to_file
-from lewm.data import ActionStats
-from lewm.plan_config import PlanConfig
-from lewm.policies import NoisyExpert
-from lewm.protocol import PROTOCOLS
-from lewm.protocol_run import run_protocol
-from lewm.sources import open_source
+from lewm.collection.collect import collect_to_file
+from lewm.collection.policies import NoisyExpert
+from lewm.data.sources import open_source
+from lewm.data.windows import ActionStats
+from lewm.evaluation.protocol import PROTOCOLS
+from lewm.evaluation.protocol_run import run_protocol
+from lewm.planning.plan_config import PlanConfig
 from lewm.worlds.two_room import TwoRoom
 from tests.reference import run
 

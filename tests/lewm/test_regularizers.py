@@ -4,15 +4,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lewm.objective import Objective, prediction_loss
-from lewm.regularizers import (
+from lewm.training.objective import Objective, prediction_loss
+from lewm.training.regularizers import (
     covariance_term,
     similarity_term,
     spectral_term,
     temporal_variance_term,
     variance_term,
 )
-from lewm.sigreg import sigreg
+from lewm.training.sigreg import sigreg
 from tests.lewm.test_train import CONFIG
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from lewm.errors import LewmError
-from lewm.plan_config import PlanConfig
-from lewm.planner import search
-from lewm.search import Problem, streams
-from lewm.search_sampling import coloured
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.planner import search
+from lewm.planning.search import Problem, streams
+from lewm.planning.search_sampling import coloured
 
 SHAPE = (4, 5, 2)  # T, K, A
 BASE = PlanConfig(num_samples=64, iterations=8, elites=8, horizon=4, execute_blocks=4)

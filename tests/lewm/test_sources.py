@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.convert import convert
-from lewm.data import MemorySource, Windows
-from lewm.data_report import inspect
-from lewm.episode_file import EpisodeWriter
+from lewm.data.convert import convert
+from lewm.data.episode_file import EpisodeWriter
+from lewm.data.jpeg import Jpeg
+from lewm.data.lance_writer import LanceWriter
+from lewm.data.prefetch import prefetched
+from lewm.data.report import inspect
+from lewm.data.sidecar import Sidecar
+from lewm.data.sources import open_source, require_fit
+from lewm.data.windows import MemorySource, Windows
 from lewm.errors import LewmError
-from lewm.jpeg import Jpeg
-from lewm.lance_writer import LanceWriter
-from lewm.prefetch import prefetched
-from lewm.sidecar import Sidecar
-from lewm.sources import open_source, require_fit
 from lewm.worlds.two_room import TwoRoom
 from tests.benchmarks import stream
 from tests.lewm.dots import record
@@ -141,7 +141,7 @@ def test_what_is_no_data_set_is_refused(tmp_path, name, words, monkeypatch):
 
 def test_without_pylance_a_table_is_refused_with_what_to_install(table, monkeypatch):
     monkeypatch.setitem(sys.modules, "lance", None)
-    monkeypatch.delitem(sys.modules, "lewm.lance_source", raising=False)
+    monkeypatch.delitem(sys.modules, "lewm.data.lance_source", raising=False)
     with pytest.raises(LewmError, match=r"lance is not installed\n  Next: .*\[lance\]"):
         open_source(table)
 
@@ -194,7 +194,7 @@ def test_statistics_are_kept_beside_the_data_and_never_believed_of_other_data(h5
     assert set(json.loads(kept.read_text())) == {"action_stats", "sha256", "format", "of"}
 
     with monkeypatch.context() as patched:
-        patched.setattr("lewm.file_source.action_stats_of", None)
+        patched.setattr("lewm.data.file_source.action_stats_of", None)
         with open_source(h5) as source:
             assert (source.action_stats(), source.digest()) == (stats, digest)
 
@@ -216,7 +216,7 @@ def test_what_changes_while_it_is_computed_from_is_not_believed(tmp_path):
     assert Sidecar(path).get("sha256") is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": "lewm.data-statistics/1"}', "{"])
+@pytest.mark.parametrize("content", ["", "[]", '{"format": "lewm.data.windows-statistics/1"}', "{"])
 def test_a_damaged_file_of_statistics_is_replaced(h5, content):
     kept = h5.with_name("e.h5.stats.json")
     kept.write_text(content)

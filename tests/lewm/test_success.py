@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lewm.success import rule_of
+from lewm.evaluation.success import rule_of
 from lewm.worlds.two_room import TwoRoom
 
 CUBE_AT = 14

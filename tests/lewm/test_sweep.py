@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from lewm.config import tiny
-from lewm.data import MemorySource
+from lewm.data.held_out import EpisodeSubset, split_episodes
+from lewm.data.windows import MemorySource
 from lewm.errors import LewmError
-from lewm.held_out import EpisodeSubset, split_episodes
-from lewm.plan_config import small_planner
-from lewm.sweep import Sweep, effective_rank, run_sweep, table
+from lewm.planning.plan_config import small_planner
+from lewm.training.sweep import Sweep, effective_rank, run_sweep, table
 from tests.lewm.dots import SIZE, record
 from tests.lewm.test_train import CONFIG
 

@@ -9,11 +9,11 @@ from gymnasium.spaces import Box
 from torch import nn
 
 from lewm.adapter import AuditableModel
-from lewm.data import ActionStats, pixels_from_frames
+from lewm.data.windows import ActionStats, pixels_from_frames
 from lewm.errors import LewmError
-from lewm.plan_config import PlanConfig
-from lewm.planner import make_planner
-from lewm.swm_solver import Solver
+from lewm.planning.plan_config import PlanConfig
+from lewm.planning.planner import make_planner
+from lewm.planning.swm_solver import Solver
 from tests import reference
 from tests.lewm.dots import DotWorld, awake_model
 

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.alarms import AlarmWatch, collapse_alarms
 from lewm.build import new_model
 from lewm.config import tiny
-from lewm.data import MemorySource, Windows
+from lewm.data.windows import MemorySource, Windows
 from lewm.errors import LewmError
-from lewm.schedule import learning_rate, sigreg_weight
-from lewm.tensorboard import TensorBoard
-from lewm.train import (
+from lewm.training.alarms import AlarmWatch, collapse_alarms
+from lewm.training.schedule import learning_rate, sigreg_weight
+from lewm.training.tensorboard import TensorBoard
+from lewm.training.train import (
     TrainResult,
     recalibrate_batchnorm,
     train,
 )
-from lewm.train_config import TrainConfig
-from lewm.train_log import Progress, straightness
+from lewm.training.train_config import TrainConfig
+from lewm.training.train_log import Progress, straightness
 from tests.lewm.dots import SIZE, record
 
 CONFIG = TrainConfig(

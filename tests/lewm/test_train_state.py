@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from lewm.data import MemorySource
+from lewm.data.windows import MemorySource
 from lewm.errors import LewmError
-from lewm.train import TrainResult, train
-from lewm.train_state import StateFile
-from lewm.updates import Updater
+from lewm.training.train import TrainResult, train
+from lewm.training.train_state import StateFile
+from lewm.training.updates import Updater
 from tests.lewm.dots import record
 from tests.lewm.test_train import CONFIG, MODEL
 
@@ -141,7 +141,7 @@ def test_a_state_gone_wrong_does_not_replace_the_last_good_one(tmp_path, monkeyp
     with pytest.raises(StoppedError):
         run(path, stop_after=20, log_every_updates=20)
     good = path.read_bytes()
-    monkeypatch.setattr("lewm.updates.Updater.__call__", spoiled(Updater.__call__))
+    monkeypatch.setattr("lewm.training.updates.Updater.__call__", spoiled(Updater.__call__))
 
     with pytest.raises(LewmError, match="not a finite number after update 21"):
         run(path, resume=True, log_every_updates=20)

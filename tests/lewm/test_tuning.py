@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lewm.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from lewm.data import MemorySource
+from lewm.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from lewm.data.windows import MemorySource
 from lewm.errors import LewmError
-from lewm.plan_config import PlanConfig
-from lewm.train import train
-from lewm.tuning import Start
+from lewm.planning.plan_config import PlanConfig
+from lewm.training.train import train
+from lewm.training.tuning import Start
 from tests.lewm.dots import SIZE, awake_model, record
 from tests.lewm.test_train import CONFIG
 

@@ -11,8 +11,8 @@ from envelope.records import CalibratedMonitor, Calibration, Cell
 from lewm.adapter import AuditableModel
 from lewm.build import new_model
 from lewm.config import tiny
-from lewm.data import ActionStats
-from lewm.plan_config import PlanConfig
+from lewm.data.windows import ActionStats
+from lewm.planning.plan_config import PlanConfig
 from perturbations import audit, ensemble, fitting, latents
 from perturbations.monitors import PixelFloor, Shell, left_out
 from perturbations.voe import ViolationOfExpectation

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from lewm.adapter import load_model
-from lewm.collect import walk
-from lewm.planner import CEM
-from lewm.policies import NoisyExpert
+from lewm.collection.collect import walk
+from lewm.collection.policies import NoisyExpert
+from lewm.planning.planner import CEM
 from lewm.pretrained import bundled
 from lewm.worlds import make_world
 from lewm.worlds.two_room import TwoRoom

@@ -11,10 +11,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lewm.collect import collect, collect_to_file, episode_rng
+from lewm.collection.collect import collect, collect_to_file, episode_rng
+from lewm.collection.policies_named import make_policy
+from lewm.collection.push_expert import Pusher, PushExpert
 from lewm.errors import LewmError
-from lewm.policies_named import make_policy
-from lewm.push_expert import Pusher, PushExpert
 from lewm.worlds import make_world
 from lewm.worlds.simulator import Simulator
 
@@ -48,9 +48,9 @@ def expert_success(num_cases: int, seed: int) -> list[int]:
 
 def workers_agree(folder: Path, name: str, names: tuple[str, ...]) -> dict[str, Any]:
     """The same file from one process and from two; and what it holds."""
-    import lewm.collect
+    import lewm.collection.collect
 
-    lewm.collect._EPISODES_AT_ONCE = 1
+    lewm.collection.collect._EPISODES_AT_ONCE = 1
     world = world_of(name)
     how = {"num_episodes": 3, "length_env_steps": 12, "seed": 1}
     paths = []

@@ -8,8 +8,8 @@ import tests.reference.torchvision_schemas  # noqa: F401
 import torch
 from stable_worldmodel.wm.loss import PLDMLoss, SIGReg
 
-from lewm import regularizers
-from lewm.sigreg import sigreg
+from lewm.training import regularizers
+from lewm.training.sigreg import sigreg
 
 
 def main() -> None:

@@ -105,7 +105,7 @@ def write_checkpoints(folder: Path) -> None:
 def _write_wider_actions(path: Path) -> None:
     from lewm.build import new_model
     from lewm.config import tiny
-    from lewm.data import ActionStats
+    from lewm.data.windows import ActionStats
 
     config = tiny(action_width=3, image_size=SIZE_PX)
     awake_checkpoint(
@@ -121,7 +121,7 @@ def _write_wider_actions(path: Path) -> None:
 
 def write_episodes(folder: Path) -> None:
     """Episode files that nothing can be trained on."""
-    from lewm.collect import NoisyExpert, collect_to_file
+    from lewm.collection.collect import NoisyExpert, collect_to_file
 
     folder.mkdir(parents=True)
     sound = folder / "sound.h5"

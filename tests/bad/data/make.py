@@ -16,9 +16,9 @@ import lance
 import numpy as np
 import pyarrow as pa
 
-from lewm.collect import NoisyExpert, collect_to_file
-from lewm.convert import convert
-from lewm.sources import open_source
+from lewm.collection.collect import NoisyExpert, collect_to_file
+from lewm.data.convert import convert
+from lewm.data.sources import open_source
 from lewm.worlds.two_room import TwoRoom
 
 SIZE_PX = 16

@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lewm.build import new_model
+from lewm.checkpoints.official import rename
+from lewm.checkpoints.official_config import format_config
 from lewm.config import ModelConfig, tiny
-from lewm.official import rename
-from lewm.official_config import format_config
 from tests.bad.cli.make import Gadget
 
 CONFIGS = Path(__file__).parent / "configs"

@@ -1,0 +1,1 @@
+"""Policies that act in a world, and what is kept of it."""

@@ -1,0 +1,1 @@
+"""Success in closed loop, by named protocols, with intervals."""

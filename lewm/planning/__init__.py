@@ -1,0 +1,1 @@
+"""Search in a world model's imagination, plain and fast."""
