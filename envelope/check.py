@@ -133,6 +133,9 @@ def _of_field(envelope: Envelope, result: FieldResult) -> Reason:
     if result.is_second_axis:
         code = "second_axis_unmeasured"
         message = f"declared {declared}, measured only with everything else at its nominal point"
+        if result.together:
+            box = value_text(result.together, result.unit)
+            message = f"declared {declared}, measured together with other nuisances only in {box}"
     elif result.status == "undeclared":
         code = "field_undeclared"
         message = f"declare it; the record admits {admitted}" if result.admitted else "declare it"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from envelope.deploy import amount_keys
 from envelope.fields import CONVENTIONS, PLANNER, value_at
-from envelope.records import Envelope, NuisanceScope
+from envelope.records import Envelope, NuisanceScope, Range
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _NOT_PLAIN = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -73,30 +73,32 @@ def _input(envelope: Envelope) -> Iterable[str]:
         yield "  nuisance: {}"
         return
     if scope.joint:
-        yield "  nuisance:"
+        yield "  nuisance:  # several at once within these"
     else:
         yield "  nuisance:  # one class at a time may leave its nominal value"
     for name, nuisance in scope.nuisance.items():
-        yield f"    {_scalar(name)}: {_amounts(nuisance, is_widened=scope.joint)}"
+        together = scope.joint_scale if scope.joint else 0.0
+        yield f"    {_scalar(name)}: {_amounts(nuisance, together)}"
 
 
-def _amounts(scope: NuisanceScope, *, is_widened: bool) -> str:
+def _amounts(scope: NuisanceScope, together: float) -> str:
+    """Amounts of one class: this share of what is admitted, and all of it in a comment."""
     keys, admitted = amount_keys(scope.unit), scope.admitted
-    low, high = _inner(admitted.low, up=True), _inner(admitted.high, up=False)
-    low, high = min(low, scope.nominal), max(high, scope.nominal)
-    ends = dict(zip(("min", "max"), (low, high), strict=True)) if len(keys) == 2 else {}
-    declared = (low, high) if is_widened else (scope.nominal, scope.nominal)
-    values = declared if ends else declared[1:]
+    declared = _inner(admitted.shrunk(scope.nominal, together), scope.nominal)
+    values = declared if len(keys) == 2 else declared[1:]
     text = ", ".join(f"{key}: {_number(value)}" for key, value in zip(keys, values, strict=True))
-    if is_widened or admitted.low == admitted.high:
+    if together == 1 or admitted.low == admitted.high:
         return f"{{{text}}}"
-    most = f"{_number(low)} to {_number(high)}" if ends else f"up to {_number(high)}"
-    return f"{{{text}}}  # admitted: {most}"
+    low, high = _inner(admitted, scope.nominal)
+    most = f"{_number(low)} to {_number(high)}" if len(keys) == 2 else f"up to {_number(high)}"
+    alone = "admitted alone" if together else "admitted"
+    return f"{{{text}}}  # {alone}: {most}"
 
 
-def _inner(end: float, *, up: bool) -> float:
-    """An end of a range with three decimals, rounded into the range."""
-    return (math.ceil(end * 1000) if up else math.floor(end * 1000)) / 1000
+def _inner(values: Range, nominal: float) -> tuple[float, float]:
+    """The ends of a range with three decimals, rounded into the range."""
+    low, high = math.ceil(values.low * 1000) / 1000, math.floor(values.high * 1000) / 1000
+    return min(low, nominal), max(high, nominal)
 
 
 def _monitors(envelope: Envelope, holding: list[str]) -> Iterable[str]:

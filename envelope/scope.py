@@ -1,7 +1,7 @@
 """Is this deployment inside that envelope? Field by field: inside, outside, unmeasured, undeclared.
 
 Scope is ranges, and restrictive: only what was measured is inside. One axis may leave its nominal
-point at a time, unless a joint cell was measured.
+point at a time, unless joint cells were measured; then several nuisances may, inside their box.
 """
 
 from collections.abc import Iterable
@@ -47,6 +47,8 @@ class FieldResult:
     """Whether a number was declared above what is admitted."""
     is_second_axis: bool = False
     """Whether it is unmeasured only because another axis is off nominal too."""
+    together: list[float] | None = None
+    """The two ends up to which it was measured with the others, where it goes beyond them."""
 
 
 def compare_scope(envelope: Envelope, deployment: Deployment) -> list[FieldResult]:
@@ -130,16 +132,33 @@ def _amount(path: str, declared: Range | None, scope: NuisanceScope) -> FieldRes
 
 
 def _one_axis_at_a_time(results: list[FieldResult], envelope: Envelope) -> Iterable[FieldResult]:
-    """Keep the first axis off nominal, and call every further one unmeasured."""
+    """Keep the first axis off nominal, and call every further one unmeasured.
+
+    Nuisances may be off nominal together where a box of them held, each within its part of it.
+    """
+    nuisances = [result for result in results if result.axis == "nuisance"]
+    is_box = envelope.input_scope.joint and len(nuisances) > 1
     taken = ""
     for result in results:
-        if not result.axis:
-            yield result
-        elif not taken or (taken == result.axis == "nuisance" and envelope.input_scope.joint):
+        if is_box and result.axis == "nuisance":
+            taken = "nuisance"
+            yield _in_box(result, envelope)
+        elif not result.axis or not taken:
             taken = taken or result.axis
             yield result
         else:
             yield replace(result, status="unmeasured", axis="", is_second_axis=True)
+
+
+def _in_box(result: FieldResult, envelope: Envelope) -> FieldResult:
+    """A nuisance that is inside by itself, beside others that are off nominal too."""
+    scope = envelope.input_scope.nuisance[result.field.removeprefix(nuisance_field("").path)]
+    box = scope.admitted.shrunk(scope.nominal, envelope.input_scope.joint_scale)
+    low, high = result.declared
+    if box.low <= low and high <= box.high:
+        return result
+    ends = [box.low, box.high]
+    return replace(result, status="unmeasured", axis="", is_second_axis=True, together=ends)
 
 
 # --- monitors and triggers ----------------------------------------------------------------------

@@ -4,11 +4,11 @@ The rule is that of the claims (envelope/claims/nuisance.py), applied to the row
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from envelope.records import Cell, Criteria, Scalar
+from envelope.records import Cell, Criteria, Range, Scalar
 from perturbations import planning, rows, stats
 from perturbations.mixture import Change
 from perturbations.nuisances import find
@@ -30,6 +30,11 @@ class Extent:
     high: float
     is_admitted: bool = True
     """False where no amount left success alone; it then ends at the smallest amount that ran."""
+
+    def scaled(self, scale: float) -> "Extent":
+        """The same class, this share of the way from nominal to its ends."""
+        part = Range(low=self.low, high=self.high).shrunk(self.nominal, scale)
+        return replace(self, low=part.low, high=part.high)
 
     def condition(self) -> dict[str, Scalar]:
         """Its two ends, as the condition of a cell about several classes holds them."""
@@ -69,7 +74,7 @@ def _extents(cells: Sequence[Cell], criteria: Criteria) -> Iterable[tuple[str, E
         if not own:
             continue
         nominal, unit = float(own[0].condition["nominal"]), str(own[0].condition["unit"])
-        harmless = {cell.id: _is_harmless(clean, cell, criteria) for cell in own}
+        harmless = {cell.id: is_harmless(clean, cell, criteria) for cell in own}
         low = _edge([c for c in own if _amount(c) <= nominal], nominal, harmless)
         high = _edge([c for c in own if _amount(c) >= nominal], nominal, harmless)
         if low < high:
@@ -92,7 +97,10 @@ def _edge(cells: Iterable[Cell], nominal: float, harmless: Mapping[str, bool]) -
     return edge
 
 
-def _is_harmless(clean: Sequence[Cell], cell: Cell, criteria: Criteria) -> bool:
+def is_harmless(clean: Sequence[Cell], cell: Cell, criteria: Criteria) -> bool:
+    """Whether a closed-loop cell left success alone, by the end of the interval of its drop."""
+    if rows.trouble([cell]):
+        return False
     before, _ = planning.paired_with(clean, cell, "success")
     if before is None or len(before) < 2:
         return False

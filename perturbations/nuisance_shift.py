@@ -33,7 +33,7 @@ class NuisanceShift(Suite):
     `displacement`, how far a latent moves when the nuisance is put on, in units of how far it
     moves in one lawful action block. Where several classes leave success alone, `joint_success`,
     `joint_success_drop` and `joint_closed_loop_alarm_rate` with all of them drawn together inside
-    their ranges, and at the ends of these.
+    a quarter of their ranges and at the ends of that, then, while success is kept, inside more.
 
     Blind to: nuisances that come and go within an episode, classes that are not listed, several
     at once on the goal frame, and success wherever the profile ran no closed loop. A shift on
@@ -49,6 +49,8 @@ class NuisanceShift(Suite):
 
         shifts = shift_plan.open_loop(bench)
         opened = {shift: _open_cell(bench, shift) for shift in shifts}
+        if bench.recorded is not None:
+            return list(opened.values())
         clean = planning.clean_cells(bench)
         closed: dict[tuple[Shift, str], Cell] = {}
 
@@ -90,11 +92,11 @@ def _joint_cells(bench: "Bench", clean: Sequence[Cell], apart: Sequence[Cell]) -
     box = admitted.box([*clean, *apart], bench.criteria)
     found: list[Cell] = []
 
-    def drop(amounts: joint.Amounts) -> float:
-        found.append(joint.joint_cell(bench, box, amounts, NAME))
-        return drop_seen(clean, found[-1])
+    def is_kept(scale: float, amounts: joint.Amounts) -> bool:
+        found.append(joint.joint_cell(bench, box, scale, amounts))
+        return admitted.is_harmless(clean, found[-1], bench.criteria)
 
-    joint.choose(box, bench.criteria, drop)
+    joint.choose(box, is_kept)
     return found
 
 
@@ -181,7 +183,7 @@ def _drop(clean: Sequence[Cell], cell: Cell) -> tuple[Estimate | None, float, st
 
 
 _REPORTED = ("nuisance", "direction", "strength", "amount", "unit", "nominal", "frames")
-_REPORTED_JOINTLY = ("amounts", "frames", "num_classes")
+_REPORTED_JOINTLY = ("amounts", "scale", "frames", "num_classes")
 
 
 def _condition(cell: Cell, **more: Scalar) -> dict[str, Scalar]:

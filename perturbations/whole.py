@@ -7,12 +7,14 @@ which nothing is left needs no look here, for its claims are unknown.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from envelope.records import Cell, Plan
 from perturbations import planning, rows
 from perturbations.exploitation import NAME as EXPLOITED
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.joint import LOOP as JOINT
+from perturbations.monitors import RECORDING
 from perturbations.monitors import SUITE as CALIBRATION
 from perturbations.nuisance import Shift
 from perturbations.nuisance_shift import NAME as SHIFTED
@@ -40,13 +42,16 @@ def contradiction(cells: Sequence[Cell], plan: Plan, profile: Profile) -> str:
         profile: the one that the plan names.
     """
     known = [cell for cell in cells if cell.suite in _SUITES]
+    if plan.recorded is not None:
+        profile = replace(profile, num_states=plan.recorded.num_states)
     return (
         _twice(known)
         or next(filter(None, (_row_trouble(cell, plan, profile) for cell in known)), "")
         or _mixed(known)
+        or _driven_otherwise(known, plan)
         or _unplanned_shifts(known, plan, profile)
-        or _unplanned_offsets(known, profile)
-        or _unasked(known)
+        or _unplanned_offsets(known, plan, profile)
+        or _unasked(known, plan)
         or _unplanned_searches(known, profile)
         or worst_case_trouble(cells, plan, profile)
     )
@@ -92,6 +97,15 @@ def _states_planned(asks: str, profile: Profile) -> int:
     """Rows about independent states; those of pairs count by their first state."""
     most = {"pairs": profile.num_states // 2, "steady": STEADY_FRAMES, "slow_features": SLOW_STATES}
     return min(most.get(asks, profile.num_states), profile.num_states)
+
+
+def _driven_otherwise(cells: Iterable[Cell], plan: Plan) -> str:
+    """Thresholds of recorded episodes that pass for those of driven ones, or the reverse."""
+    for cell in cells:
+        is_recorded = cell.condition.get("driven_by") == RECORDING
+        if cell.suite == CALIBRATION and is_recorded != (plan.recorded is not None):
+            return "the plan does not say who drove the calibration episodes"
+    return ""
 
 
 def _mixed(cells: Iterable[Cell]) -> str:
@@ -164,7 +178,7 @@ def _unplanned_shifts(cells: Sequence[Cell], plan: Plan, profile: Profile) -> st
     uncalled = [cell for key, cell in closed.items() if key not in called]
     if uncalled:
         return f"{_name(uncalled[0])} was not called for by the rule of the plan"
-    return joint_trouble(cells, plan, drop_seen)
+    return joint_trouble(cells, plan)
 
 
 def _open_loop_gap(opened: Iterable[Shift], plan: Plan) -> str:
@@ -177,7 +191,9 @@ def _open_loop_gap(opened: Iterable[Shift], plan: Plan) -> str:
     return ""
 
 
-def _unplanned_offsets(cells: Sequence[Cell], profile: Profile) -> str:
+def _unplanned_offsets(cells: Sequence[Cell], plan: Plan, profile: Profile) -> str:
+    if plan.recorded is not None:
+        return ""
     own = rows.select(cells, DRIFT)
     found = {cell.condition[_OFFSET] for cell in own if _OFFSET in cell.condition}
     if own and found != set(profile.goal_offsets_env_steps):
@@ -188,12 +204,14 @@ def _unplanned_offsets(cells: Sequence[Cell], profile: Profile) -> str:
     return ""
 
 
-def _unasked(cells: Sequence[Cell]) -> str:
+def _unasked(cells: Sequence[Cell], plan: Plan) -> str:
     """A question about the latents that every profile asks, or a class that was not asked about."""
     own = rows.select(cells, REPRESENTED)
     if not own:
         return ""
     asked = {cell.condition.get("asks") for cell in own}
+    if plan.recorded is not None and not plan.recorded.state_column:
+        asked.add("pairs")  # of true states, of which there are none
     if missing := [name for name in (*_ASKED_OF_STATES, *_ASKED_OF_EPISODES) if name not in asked]:
         return f"the suite {REPRESENTED} has no cell that asks about {missing[0]}"
     shown = {cell.condition.get("nuisance") for cell in rows.select(cells, SHIFTED, loop="open")}

@@ -4,17 +4,16 @@ Joint cells and searches of the worst case lie inside the box that the shifted c
 whoever has the rows of those can say which of these there have to be.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from envelope.records import Cell, Plan, Scalar
 from perturbations import admitted, joint, planning, rows, worst_case
 from perturbations.profiles import Profile
 
 _SHIFTED = "nuisance_shift"
-DropSeen = Callable[[Sequence[Cell], Cell], float]
 
 
-def joint_trouble(cells: Sequence[Cell], plan: Plan, drop_seen: DropSeen) -> str:
+def joint_trouble(cells: Sequence[Cell], plan: Plan) -> str:
     """A joint cell too many, too few, or drawn from another box; empty when all is well."""
     box = admitted.box(cells, plan.criteria)
     own = rows.select(cells, _SHIFTED, loop=joint.LOOP)
@@ -22,20 +21,20 @@ def joint_trouble(cells: Sequence[Cell], plan: Plan, drop_seen: DropSeen) -> str
     called: set[str] = set()
     absent: list[str] = []
 
-    def drop(amounts: joint.Amounts) -> float:
-        wanted = joint.joint_condition(box, amounts)
+    def is_kept(scale: float, amounts: joint.Amounts) -> bool:
+        wanted = joint.joint_condition(box, scale, amounts)
         found = [cell for cell in own if _has(cell, wanted)]
         if not found:
-            absent.append(amounts)
-            return 1.0
+            absent.append(f"{amounts} inside {scale:g} of what is admitted")
+            return False
         called.update(cell.id for cell in found)
-        return drop_seen(clean, found[0])
+        return admitted.is_harmless(clean, found[0], plan.criteria)
 
-    joint.choose(box, plan.criteria, drop)
+    joint.choose(box, is_kept)
     if absent:
         return (
-            f"{len(box)} nuisances had to run together, their amounts {absent[0]} inside what is "
-            "admitted, and there is no such cell"
+            f"{len(box)} nuisances had to run together, their amounts {absent[0]}, and there is "
+            "no such cell"
         )
     if any(cell.id not in called for cell in own):
         return "a joint cell was not called for by the rule of the plan"

@@ -1,17 +1,25 @@
 """Worst case."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envelope.records import CalibratedMonitor, Cell, Criteria, Measurement, Scalar
+from envelope.records import (
+    JOINT_SCALES,
+    CalibratedMonitor,
+    Cell,
+    Criteria,
+    Measurement,
+    Scalar,
+)
 from perturbations import admitted, bootstrap, planning, rows
 from perturbations.admitted import Extent
 from perturbations.joint import LOOP as JOINT
-from perturbations.joint import has_several
+from perturbations.joint import has_several, reached, scaled
 from perturbations.suite import Suite
 
 if TYPE_CHECKING:
@@ -43,11 +51,13 @@ class WorstCase(Suite):
 
     Blind to: what a longer search would find, changes of the goal frame, changes within an
     episode, and cases that were not solved before. A class of which no amount is admitted is
-    searched up to the smallest amount that ran, which says nothing about an admitted range.
+    searched up to the smallest amount that ran, and all together inside the smallest box, which
+    says nothing about an admitted range.
     """
 
     name = NAME
     family = "F2"
+    needs_simulator = True
 
     def run(self, bench: "Bench") -> list[Cell]:
         """One cell per class that ran in closed loop, and one for all admitted ones together."""
@@ -87,11 +97,16 @@ def searched_cases(cells: Sequence[Cell], at_most: int) -> NDArray[np.int64]:
 
 
 def searches(cells: Sequence[Cell], criteria: Criteria) -> dict[str, list[Extent]]:
-    """What is searched, by name: each class alone, then all admitted ones together."""
+    """What is searched, by name: each class alone, then all admitted ones together.
+
+    Together they go to the ends of the box that held, or of the smallest one where none did.
+    """
     found = {name: [extent] for name, extent in admitted.searched(cells, criteria).items()}
     box = admitted.box(cells, criteria)
     if has_several(box):
-        found[JOINT] = list(box.values())
+        scale = reached(cells, criteria)
+        smaller = scaled(box, scale or JOINT_SCALES[0]).values()
+        found[JOINT] = [replace(extent, is_admitted=scale > 0) for extent in smaller]
     return found
 
 

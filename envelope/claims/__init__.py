@@ -6,6 +6,7 @@ that is missing makes a claim `unknown`. Each rule lives beside the reason sente
 
 from dataclasses import dataclass
 
+from envelope.claims.cost import cost_claims
 from envelope.claims.drift import admitted_goal_offsets, drift_claims
 from envelope.claims.evidence import Evidence
 from envelope.claims.exploitation import exploitation_claims
@@ -13,7 +14,7 @@ from envelope.claims.monitor_records import monitor_record
 from envelope.claims.monitors import monitor_claims
 from envelope.claims.not_measured import not_measured
 from envelope.claims.nuisance import nuisance_claims, nuisance_classes
-from envelope.claims.nuisance_joint import joint_claim
+from envelope.claims.nuisance_joint import judge_box
 from envelope.claims.planning import planning_claims
 from envelope.claims.quiet import quiet_claims
 from envelope.claims.representation import representation_claims
@@ -40,8 +41,9 @@ class ClaimSet:
     nuisance: dict[str, NuisanceScope]
     planner_admitted: dict[str, Range]
     """Axes of the planner scope that are admitted off their nominal point, by dotted name."""
-    joint: bool
-    """Whether several nuisances may be off nominal at once."""
+    joint_scale: float
+    """How far several nuisances may be off nominal at once, as a share of their admitted ranges; 0
+    where they may not."""
     not_measured: list[NotMeasured]
 
 
@@ -57,14 +59,15 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
     evidence = Evidence(measurements)
     calibrated = {monitor.name: monitor for monitor in measurements.monitors}
     classes = nuisance_classes(evidence, criteria, calibrated)
-    together = joint_claim(evidence, criteria, classes, tuple(calibrated))
+    together = judge_box(evidence, criteria, classes, tuple(calibrated))
     watching = monitor_claims(evidence, criteria, calibrated)
     claims = [
         *planning_claims(evidence, criteria),
         *representation_claims(evidence, criteria),
+        *cost_claims(evidence, criteria),
         *nuisance_claims(evidence, criteria, classes),
-        together,
-        *worst_case_claims(evidence, criteria, classes),
+        together.claim,
+        *worst_case_claims(evidence, criteria, classes, together.scale),
         *watching,
         *quiet_claims(evidence, criteria, classes, calibrated),
         *drift_claims(evidence, criteria, measurements.planner_scope),
@@ -78,6 +81,6 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
         ],
         nuisance={name: found.scope() for name, found in classes.items()},
         planner_admitted={"conventions.goal_offset_env_steps": offsets} if offsets else {},
-        joint=together.verdict == "holds",
+        joint_scale=together.scale,
         not_measured=not_measured(measurements, criteria, claims),
     )

@@ -19,9 +19,16 @@ _JOINT = "joint"
 
 
 def worst_case_claims(
-    evidence: Evidence, criteria: Criteria, classes: dict[str, Class]
+    evidence: Evidence, criteria: Criteria, classes: dict[str, Class], joint_scale: float
 ) -> list[Claim]:
-    """One recorded bound per class of the criteria and one for all; only that without the suite."""
+    """One recorded bound per class of the criteria and one for all; only that without the suite.
+
+    Args:
+        evidence: of the run.
+        criteria: say how many cases may break.
+        classes: what is admitted of each.
+        joint_scale: how far all of them may go together, as a share of that; 0 where they may not.
+    """
     planned = _SUITE in evidence.plan.suites
     names = [*(sorted(criteria.nuisances) if planned else ()), _JOINT]
     limit = number(criteria.max_broken_share)
@@ -39,12 +46,14 @@ def worst_case_claims(
                 *(() if name == _JOINT else (f"input_scope.nuisance.{name}",)),
             ),
             suites=("planning", "nuisance_shift", _SUITE),
-        ).claim(partial(_judge, evidence, criteria, name, classes))
+        ).claim(partial(_judge, evidence, criteria, name, classes, joint_scale))
         for name in names
     ]
 
 
-def _judge(evidence: Evidence, criteria: Criteria, name: str, classes: dict[str, Class]) -> Judged:
+def _judge(
+    evidence: Evidence, criteria: Criteria, name: str, classes: dict[str, Class], joint_scale: float
+) -> Judged:
     for suite in ("nuisance_shift", _SUITE):
         evidence.need_suite(suite)
     clean_success(evidence)
@@ -69,10 +78,13 @@ def _judge(evidence: Evidence, criteria: Criteria, name: str, classes: dict[str,
     if verdict == "unknown":
         reason += f"; {settle(found, limit)}"
     own = {n: c for n, c in classes.items() if name in (_JOINT, n) and is_admitted(c)}
+    scale = joint_scale if name == _JOINT else 1.0
     if not cell.condition.get("is_admitted") or not own:
         problem = "no amount is admitted, and it went up to the smallest that ran"
+    elif not scale:
+        problem = "no amounts of several at once are admitted"
     else:
-        problem = covers(cell, own)
+        problem = covers(cell, own, scale)
     if problem and verdict == "holds":
         verdict = "unknown"
     if problem:

@@ -13,8 +13,10 @@ from envelope.records.monitors import (
     Monitor,
     Sensitivity,
 )
+from envelope.records.recorded import RecordedEpisodes
 from envelope.records.run import Cell, Measurements, Picture, Plan, SuiteText, Timing, Tool
 from envelope.records.scope import (
+    JOINT_SCALES,
     Boundary,
     Conventions,
     InputScope,
@@ -26,6 +28,7 @@ from envelope.records.scope import (
 )
 
 __all__ = [
+    "JOINT_SCALES",
     "Boundary",
     "CalibratedMonitor",
     "Calibration",
@@ -54,6 +57,7 @@ __all__ = [
     "PlannerScope",
     "Range",
     "Record",
+    "RecordedEpisodes",
     "Scalar",
     "Sensitivity",
     "Sha256",

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from envelope.records.base import FactorValue, Outcome, Record
+from envelope.records.base import FactorValue, Outcome, Record, Sha256
 from envelope.records.estimates import Estimate
 
 
@@ -26,6 +26,19 @@ class Range(Record):
         if self.low > self.high:
             raise ValueError(f"low must not exceed high, got [{self.low}, {self.high}]")
         return self
+
+    def shrunk(self, nominal: float, scale: float) -> "Range":
+        """What lies this share of the way from a point of the range to its ends."""
+        if scale == 1:
+            return self
+        return Range(
+            low=nominal + scale * (self.low - nominal), high=nominal + scale * (self.high - nominal)
+        )
+
+
+JOINT_SCALES = (0.25, 0.5, 0.75, 1.0)
+"""Boxes in which all nuisances are drawn together, as shares of their admitted ranges: each is
+tried only where every smaller one held (docs/decisions/0007)."""
 
 
 class Boundary(Record):
@@ -75,9 +88,13 @@ class InputScope(Record):
     observation: Observation
     factors: dict[str, FactorValue]
     """Factors of variation that differ from the world's defaults, by dotted name."""
+    recorded_episodes: Sha256 | None = Field(default=None, exclude_if=lambda data: data is None)
+    """Digest of the data set, where recorded episodes are all that was measured on."""
     nuisance: dict[str, NuisanceScope]
     joint: bool
-    """True when a cell with all nuisances drawn together inside the box held."""
+    """True when all nuisances drawn together inside a box left success alone."""
+    joint_scale: float = Field(default=1.0, gt=0, le=1, exclude_if=lambda scale: scale == 1)
+    """How far that box goes: this share of every admitted range, from nominal."""
 
 
 class Conventions(Record):
@@ -113,3 +130,5 @@ class PlannerScope(Record):
     conventions: Conventions
     admitted: dict[str, Range]
     """Axes on which more than the nominal point was measured and held."""
+    options: dict[str, float] = Field(default={}, exclude_if=lambda options: not options)
+    """What else the search and the cost read, where it is off its default."""

@@ -5,6 +5,7 @@ import pytest
 from envelope.claims import make_claims
 from envelope.criteria import default_criteria
 from envelope.draft import draft
+from envelope.records import JOINT_SCALES
 from envelope.scope import compare_scope
 from tests.envelope.builders import BOX, crashed, measurements, together
 from tests.envelope.judging import (
@@ -28,8 +29,14 @@ def with_joint(*cells_and_summaries):
     return base.model_copy(update={"cells": cells, "summaries": found})
 
 
-def holding():
-    return with_joint(together("uniform", 0.01, 0.06), together("ends", 0.03, 0.06))
+def holding(up_to=1.0):
+    """A run whose boxes held up to this scale, and were not tried beyond."""
+    scales = [scale for scale in JOINT_SCALES if scale <= up_to]
+    return with_joint(*(box for scale in scales for box in kept(scale)))
+
+
+def kept(scale):
+    return together("uniform", 0.01, 0.06, scale), together("ends", 0.03, 0.06, scale)
 
 
 def judged(found):
@@ -51,7 +58,7 @@ def status_of(envelope, field, *names):
 def test_the_box_is_admitted_when_inside_and_at_its_ends_success_is_kept():
     found = judged(holding())
 
-    assert found.joint
+    assert found.joint_scale == 1
     assert claim_of(holding(), "nuisance.joint").outcome == "robust"
     assert not any("several nuisances" in one.what for one in found.not_measured)
 
@@ -74,7 +81,52 @@ def test_anything_less_leaves_one_axis_at_a_time(cells, verdict, outcome):
     claim = claim_of(found, "nuisance.joint")
 
     assert (claim.verdict, claim.outcome) == (verdict, outcome)
-    assert not judged(found).joint
+    assert judged(found).joint_scale == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([("uniform", 0.4, 0.1)], "success drops by 0.40 [0.30, 0.50]"),
+        ([("uniform", 0.01, 0.06), ("ends", 0.4, 0.1)], "success drops by 0.40 [0.30, 0.50]"),
+        ([("uniform", 0.01, 0.06), ("ends", 0.05, 0.06)], "would settle it"),
+        ([("uniform", 0.01, 0.06)], "no closed-loop cell was run with all classes at the ends"),
+        ([], "no closed-loop cell was run with all classes inside 0.75 of their ranges"),
+    ],
+)
+def test_the_largest_box_that_held_is_recorded(cells, why):
+    held = [*kept(0.25), *kept(0.5)]
+    found = with_joint(*held, *(together(*one, 0.75) for one in cells))
+
+    claim = claim_of(found, "nuisance.joint")
+
+    assert judged(found).joint_scale == 0.5
+    assert claim.verdict == "holds"
+    assert "inside 0.5 of their ranges" in claim.statement
+    assert "beyond that" in claim.reason
+    assert why in claim.reason
+
+
+def test_a_larger_box_counts_only_where_every_smaller_one_held():
+    found = with_joint(*kept(0.25), *kept(0.75), *kept(1.0))
+
+    assert judged(found).joint_scale == 0.25
+
+
+def test_a_run_of_old_with_one_box_of_full_size_admits_it():
+    def of_old(one):
+        condition = {key: value for key, value in one.condition.items() if key != "scale"}
+        return one.model_copy(update={"condition": condition})
+
+    base = with_joint(*kept(1.0))
+    found = base.model_copy(
+        update={
+            "cells": [of_old(cell) for cell in base.cells],
+            "summaries": [of_old(one) for one in base.summaries],
+        }
+    )
+
+    assert judged(found).joint_scale == 1
 
 
 def test_without_a_joint_cell_the_record_says_what_was_not_measured():
@@ -84,10 +136,9 @@ def test_without_a_joint_cell_the_record_says_what_was_not_measured():
 
 
 def test_a_box_smaller_than_what_is_admitted_admits_nothing_together():
-    low = dict(BOX)
     base = holding()
     shrunk = [
-        cell.model_copy(update={"condition": {**cell.condition, "high.blur": 1.9}})
+        cell.model_copy(update={"condition": {**cell.condition, "high.blur": 0.4}})
         if cell.condition.get("loop") == "joint"
         else cell
         for cell in base.cells
@@ -96,9 +147,9 @@ def test_a_box_smaller_than_what_is_admitted_admits_nothing_together():
 
     claim = claim_of(found, "nuisance.joint")
 
-    assert low["blur"][1] == 2.0
+    assert BOX["blur"][1] == 2.0
     assert claim.verdict == "unknown"
-    assert "was drawn from 0 to 1.9" in claim.reason
+    assert "is admitted from 0 to 0.5 and was drawn from 0 to 0.4" in claim.reason
 
 
 def test_a_crashed_joint_cell_is_unknown_and_never_a_finding():
@@ -107,7 +158,7 @@ def test_a_crashed_joint_cell_is_unknown_and_never_a_finding():
     found = base.model_copy(update={"cells": cells})
 
     assert claim_of(found, "nuisance.joint").outcome == "crashed"
-    assert not judged(found).joint
+    assert judged(found).joint_scale == 0
 
 
 def test_rows_without_their_summary_are_no_evidence():
@@ -125,6 +176,27 @@ def test_two_axes_off_nominal_are_inside_only_with_the_box():
     data = off_nominal("background.color", "blur")
     assert checked(data, envelope=one_axis).exit_status == 1
     assert checked(data, envelope=box).exit_status == 0
+
+
+def test_several_at_once_are_inside_only_within_their_part_of_the_box():
+    half = draft(holding(up_to=0.5))
+    data = off_nominal("background.color", "blur")  # half of 8 delta E, half of 2 px
+
+    assert checked(data, envelope=half).exit_status == 0
+    data["input_scope"]["nuisance"]["blur"] = {"max_px": 1.001}
+    verdict = checked(data, envelope=half)
+    (reason,) = [one for one in verdict.reasons if one.code == "second_axis_unmeasured"]
+    assert verdict.exit_status == 1
+    assert reason.subject == "input_scope.nuisance.blur"
+    assert "measured together with other nuisances only in 0 to 1 px" in reason.message
+
+
+def test_one_alone_is_inside_up_to_the_end_of_its_own_range():
+    half = draft(holding(up_to=0.5))
+    data = off_nominal("blur")
+    data["input_scope"]["nuisance"]["blur"] = {"max_px": 2}
+
+    assert checked(data, envelope=half).exit_status == 0
 
 
 def test_a_class_outside_its_range_is_outside_the_box_too():

@@ -93,6 +93,19 @@ def test_the_template_of_a_record_with_a_joint_cell_is_inside_at_its_full_ranges
     assert checked(data, envelope=record).exit_status == 0
 
 
+def test_the_template_of_a_smaller_box_is_inside_and_tells_what_one_alone_may():
+    record = example_envelope()
+    half = record.input_scope.model_copy(update={"joint": True, "joint_scale": 0.5})
+    record = record.model_copy(update={"input_scope": half})
+
+    data = template_data(record)
+
+    assert data["input_scope"]["nuisance"]["background.color"] == {"max_delta_e": 4}
+    assert data["input_scope"]["nuisance"]["light.gain"] == {"min": 0.75, "max": 1.25}
+    assert "{max_delta_e: 4}  # admitted alone: up to 8" in deploy_template(record, "a", "c")
+    assert checked(envelope=record).exit_status == 0
+
+
 def test_the_template_rounds_a_range_inwards():
     record = example_envelope()
     scope = record.input_scope

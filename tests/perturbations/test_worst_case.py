@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from envelope.records import JOINT_SCALES
 from perturbations import audit, joint, mixture
 from perturbations.admitted import Extent, box, searched
 from perturbations.closed_loop import Loop
@@ -13,11 +14,19 @@ from perturbations.mixture import Change, Look
 from perturbations.nuisance import FrameSeeds
 from perturbations.nuisances import find
 from perturbations.whole import contradiction
-from perturbations.worst_case import WorstCase, searched_cases
+from perturbations.worst_case import WorstCase, searched_cases, searches
 from tests import known_models as known
 
 PROFILE = replace(known.PROFILE, shifted_cells="bisect", num_worst_cases=20)
 SUITES = ["planning", "nuisance_shift", "worst_case"]
+
+
+class ReadsMuchTogether(known.ColourBlind):
+    """As below, and only once both are far off nominal."""
+
+    def place(self, places, looks):
+        both = np.abs(looks[:, :1]) * np.abs(looks[:, 9:10])
+        return places + 0.04 * np.maximum(both - 600, 0)
 
 
 class ReadsBothTogether(known.ColourBlind):
@@ -97,18 +106,46 @@ def test_what_only_breaks_together_is_found_together():
     assert value(ReadsBothTogether, "broken_share", nuisance="background.color").value == 0
     assert value(ReadsBothTogether, "broken_share", nuisance="light.gain").value == 0
     assert value(ReadsBothTogether, "broken_share", nuisance="joint").low > 0.2
-    assert value(ReadsBothTogether, "joint_success_drop", amounts="uniform").low > 0.1
+    assert tried(ReadsBothTogether)[-1] != (1.0, "ends")
 
 
-def test_a_harmless_box_is_tried_inside_and_at_its_ends():
-    for amounts in ("uniform", "ends"):
-        assert value(known.ColourBlind, "joint_success_drop", amounts=amounts).high <= 0.1
+def tried(model):
+    cells = of(run(model)[1], "nuisance_shift", loop="joint")
+    return [(cell.condition["scale"], cell.condition["amounts"]) for cell in cells]
 
 
-def test_a_box_that_fails_inside_is_not_tried_at_its_ends():
-    cells = of(run(ReadsBothTogether)[1], "nuisance_shift", loop="joint")
+def test_a_harmless_box_grows_to_all_that_is_admitted():
+    assert tried(known.ColourBlind) == [
+        (scale, amounts) for scale in JOINT_SCALES for amounts in ("uniform", "ends")
+    ]
+    assert value(known.ColourBlind, "joint_success_drop", scale=1.0, amounts="ends").high <= 0.1
+    _, cells, plan, _ = run(known.ColourBlind)
+    assert joint.reached(cells, plan.criteria) == 1
 
-    assert [cell.condition["amounts"] for cell in cells] == ["uniform"]
+
+def test_a_box_stops_growing_where_success_was_lost():
+    _, cells, plan, _ = run(ReadsMuchTogether)
+    reached = joint.reached(cells, plan.criteria)
+
+    assert 0 < reached < 1
+    assert max(scale for scale, _ in tried(ReadsMuchTogether)) == min(
+        scale for scale in JOINT_SCALES if scale > reached
+    )
+    search = of(cells, "worst_case", nuisance="joint")[0].condition
+    assert search["is_admitted"]
+    assert search["high.blur"] == reached * box(cells, plan.criteria)["blur"].high
+
+
+def test_where_no_box_holds_the_smallest_one_is_searched_and_called_not_admitted():
+    _, cells, plan, _ = run(known.ColourBlind)
+    gone = [cell for cell in cells if cell.condition.get("loop") != "joint"]
+
+    found = searches(gone, plan.criteria)["joint"]
+
+    assert not any(extent.is_admitted for extent in found)
+    assert {e.nuisance: e.high for e in found}["blur"] == 0.25 * box(cells, plan.criteria)[
+        "blur"
+    ].high
 
 
 def test_a_class_that_fails_is_not_in_the_box():
@@ -171,7 +208,7 @@ def test_rows_or_a_box_that_were_changed_are_noticed():
 
     search = of(cells, "worst_case", nuisance="blur")[0]
     fewer = {name: column[1:] for name, column in search.rows.items()}
-    together = of(cells, "nuisance_shift", loop="joint", amounts="ends")[0]
+    together = of(cells, "nuisance_shift", loop="joint", amounts="ends")[-1]
     smaller = {**together.condition, "high.blur": 1.0}
     narrower = {**search.condition, "high.blur": 1.0}
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from envelope.records import Cell, Measurement, Scalar
+from envelope.records import JOINT_SCALES, Cell, Measurement, Range, Scalar
+from tests.envelope.builders.nuisances import UNITS
 from tests.envelope.builders.pieces import MONITORS, NUM_CASES, cell, estimate, measurement, share
 from tests.envelope.builders.planning import ARMS
 
@@ -38,10 +39,26 @@ def box_condition(names: Iterable[str]) -> dict[str, Scalar]:
     }
 
 
-def together(amounts: str, drop: float, half_width: float) -> tuple[Cell, list[Measurement]]:
+def scaled_condition(scale: float) -> dict[str, Scalar]:
+    """The ends of the box that goes this share of the way."""
+    found: dict[str, Scalar] = {}
+    for name, (low, high) in BOX.items():
+        part = Range(low=low, high=high).shrunk(UNITS[name][1], scale)
+        found |= {f"low.{name}": part.low, f"high.{name}": part.high}
+    return found
+
+
+def together(
+    amounts: str, drop: float, half_width: float, scale: float = JOINT_SCALES[0]
+) -> tuple[Cell, list[Measurement]]:
     """One cell with all admitted classes at once."""
-    said: dict[str, Scalar] = {"amounts": amounts, "frames": "current", "num_classes": len(BOX)}
-    condition = {"nuisance": "joint", "loop": "joint", **said, **box_condition(BOX)}
+    said: dict[str, Scalar] = {
+        "amounts": amounts,
+        "scale": scale,
+        "frames": "current",
+        "num_classes": len(BOX),
+    }
+    condition = {"nuisance": "joint", "loop": "joint", **said, **scaled_condition(scale)}
     found = [
         measurement("nuisance_shift/joint_success", share(ARMS["model"] - drop), said),
         measurement(
