@@ -7,6 +7,8 @@ Shapes in this module:
 in a single process it is `nn.BatchNorm1d` itself.
 """
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +20,7 @@ class BatchNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C) to (N, C)."""
-        with torch.autocast(x.device.type, enabled=False):
+        with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):
             x = x.to(self.weight.dtype)
             if self.training and num_ranks() > 1:
                 return self._over_all_ranks(x)

@@ -48,6 +48,14 @@ class Criteria(Record):
     """What the best-looking plan really costs more than imagined, over the cost of staying."""
     max_broken_share: float = Field(default=0.2, gt=0, lt=1)
     """Solved cases that a search inside the admitted nuisance range may turn into failures."""
+    tokens_per_frame_at_most: int | None = Field(
+        default=None, ge=1, exclude_if=lambda most: most is None
+    )
+    """Budget of tokens that a frame may carry to the predictor; None asks for nothing."""
+    operations_per_plan_at_most: float | None = Field(
+        default=None, gt=0, exclude_if=lambda most: most is None
+    )
+    """Budget of operations of one plan; None asks for nothing."""
     nuisances: dict[str, list[float]]
     """Strengths in [0, 1] at which each nuisance class is shown."""
     violations: dict[str, ViolationCriterion]

@@ -17,8 +17,11 @@ class Estimate(Record):
     """Upper end of the same."""
     episodes: int = Field(ge=2)
     """Independent episodes behind `value`; one episode has no interval."""
-    interval: Literal["clopper_pearson", "bootstrap", "newcombe", "jackknife", "betting", "bracket"]
-    """How `low` and `high` were computed."""
+    interval: Literal[
+        "clopper_pearson", "bootstrap", "newcombe", "jackknife", "betting", "bracket", "counted"
+    ]
+    """How `low` and `high` were computed. What was `counted` has no doubt: they are the smallest
+    and the largest count."""
     seed: int
     """Seed that reproduces the interval; 0 where the method draws nothing."""
 
