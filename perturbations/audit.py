@@ -17,6 +17,7 @@ from envelope.records import (
 from perturbations import monitors as monitoring
 from perturbations import rows
 from perturbations.cells import crash_message
+from perturbations.cost import Cost
 from perturbations.exploitation import Exploitation
 from perturbations.horizon_drift import HorizonDrift
 from perturbations.nuisance_shift import NuisanceShift
@@ -34,6 +35,7 @@ SUITES: Mapping[str, Suite] = {
     for suite in (
         Planning(),
         Representation(),
+        Cost(),
         NuisanceShift(),
         WorstCase(),
         ViolationOfExpectation(),

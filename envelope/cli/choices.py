@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 SUITES = (
     "planning",
     "representation",
+    "cost",
     "nuisance_shift",
     "worst_case",
     "voe",

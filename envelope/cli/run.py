@@ -8,7 +8,7 @@ from envelope.cli.choices import Choices
 from envelope.cli.files import Folder, write_record
 from envelope.cli.progress import CellProgress
 from envelope.cli.source import tool
-from envelope.cli.workbench import bench_of, build
+from envelope.cli.workbench import Workbench, bench_of, build
 from envelope.records import Measurements, Observation, Timing
 from envelope.times import time_text
 from perturbations import audit
@@ -68,6 +68,18 @@ def run_timed(choices: Choices, files: Folder, *, now: datetime) -> Ran:
             suite_seconds={name: round(spent, 2) for name, spent in runner.seconds.items()},
             reused_cells=runner.reused_cells,
             run_cells=runner.run_cells,
+            cost_seconds=_cost_seconds(work, choices),
         ),
     )
     return Ran(measurements, dict(STOPWATCH.seconds))
+
+
+def _cost_seconds(work: Workbench, choices: Choices) -> dict[str, float]:
+    """Seconds of a frame and of a plan, to four digits, if that was asked."""
+    from perturbations.cost import Cost
+    from perturbations.cost_rows import seconds
+
+    if Cost.name not in choices.suites:
+        return {}
+    with STOPWATCH.running("timing"):
+        return {of: float(f"{spent:.4g}") for of, spent in seconds(work.bench).items()}

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from envelope.records.base import FactorValue, Family, Record, Scalar, Sha256
 from envelope.records.claims import NotMeasured
@@ -68,6 +68,8 @@ class Timing(Record):
     reused_cells: int
     """Cells taken from an earlier, interrupted or overlapping run."""
     run_cells: int
+    cost_seconds: dict[str, float] = Field(default={}, exclude_if=lambda spent: not spent)
+    """Seconds of encoding one `frame` and of one `plan`, on the measuring machine, as deployed."""
 
 
 class Tool(Record):
