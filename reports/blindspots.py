@@ -51,7 +51,7 @@ def blind_spots(view: View) -> Html:
 
 def _overview(view: View) -> Html:
     record = view.envelope
-    with_floor = any(one.quantity == _FLOOR for one in record.evidence)
+    with_floor = any(one.quantity == _FLOOR for one in view.measurements.summaries)
     rows: list[list[Node]] = []
     for name, criterion in record.criteria.violations.items():
         row: list[Node] = [group(_spoken(name), ", ", amount(criterion.claim_at, criterion.unit))]
@@ -68,7 +68,7 @@ def _overview(view: View) -> Html:
 def _floor(view: View, violation: str, magnitude: float) -> str:
     """What a threshold on the mere change of pixels detects; nobody relies on it."""
     at = {"violation": violation, "magnitude": magnitude}
-    for one in view.envelope.evidence:
+    for one in view.measurements.summaries:
         if one.quantity == _FLOOR and at.items() <= one.condition.items():
             return with_interval(one.estimate)
     return "not measured"

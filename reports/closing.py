@@ -111,7 +111,8 @@ def _evidence(claim: Claim, view: View) -> Node:
 
 
 def _other(view: View) -> Html | None:
-    names = dict.fromkeys(m.suite for m in view.envelope.evidence if m.suite not in SHOWN_SUITES)
+    found = view.measurements.summaries
+    names = dict.fromkeys(m.suite for m in found if m.suite not in SHOWN_SUITES)
     if not names:
         return None
     return group(tag("h3", "Other evidence"), evidence(view, list(names)))

@@ -59,7 +59,7 @@ def measured_families(view: View) -> set[str]:
     family_of = {suite.name: suite.family for suite in view.envelope.suites}
     return {
         family_of[m.suite]
-        for m in view.envelope.evidence
+        for m in view.measurements.summaries
         if m.estimate is not None and m.suite in family_of
     }
 

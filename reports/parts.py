@@ -111,7 +111,7 @@ def verdict_lines(claims: Sequence[Claim], view: View) -> Html | None:
 def evidence(view: View, suites: Sequence[str]) -> Html | None:
     """Every measurement of the suites, one table per quantity, closed at first."""
     found: dict[tuple[str, str], dict[str, Measurement]] = {}
-    for index, measurement in enumerate(view.envelope.evidence):
+    for index, measurement in enumerate(view.measurements.summaries):
         if measurement.suite in suites:
             key = (measurement.suite, measurement.quantity)
             found.setdefault(key, {})[evidence_anchor(index)] = measurement

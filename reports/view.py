@@ -24,14 +24,14 @@ class View:
     def __post_init__(self) -> None:
         record = self.envelope
         object.__setattr__(self, "_claim_at", {c.id: i for i, c in enumerate(record.claims)})
-        places = {m.id: i for i, m in enumerate(record.evidence)}
+        places = {m.id: i for i, m in enumerate(self.measurements.summaries)}
         object.__setattr__(self, "_evidence_at", places)
 
     def find(self, suite: str, quantity: str, **condition: Scalar) -> list[Measurement]:
         """Evidence of one quantity under the given part of a condition, in record order."""
         return [
             m
-            for m in self.envelope.evidence
+            for m in self.measurements.summaries
             if m.suite == suite
             and m.quantity == quantity
             and all(m.condition.get(key) == value for key, value in condition.items())
@@ -43,7 +43,7 @@ class View:
 
     def of_suite(self, suite: str) -> list[Measurement]:
         """All evidence of a suite."""
-        return [m for m in self.envelope.evidence if m.suite == suite]
+        return [m for m in self.measurements.summaries if m.suite == suite]
 
     def shown(self, suite: str) -> list[Picture]:
         """Pictures of a suite."""

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from envelope.cli.files import Folder, read_bytes
 from envelope.errors import BadFile, DigestMismatch
 from envelope.records import Envelope
 from envelope.times import parse_time
+
+if TYPE_CHECKING:
+    from envelope.attestation import Verified
 
 
 @click.command("verify")
@@ -38,7 +41,8 @@ def command(
 ) -> None:
     """Check the signature, and that files are the ones it speaks of.
 
-    Files of the record that lie beside the attestation are compared as well.
+    The evidence, which is in measurements.json, must lie beside the attestation; record and page
+    are compared where they do.
 
     \b
     Example:
@@ -46,7 +50,6 @@ def command(
 
     Exit status: 0 genuine, 2 could not evaluate, 3 not trusted.
     """
-    from envelope.digest import bytes_sha256
     from envelope.trust_lookup import find_trust
 
     data = read_bytes(attestation, next_step="check the path, or run `envelope sign` first")
@@ -57,12 +60,10 @@ def command(
     believed.policy.require_fresh(parse_time(envelope.measured_at, "measured_at"), now=now)
     folder = Folder(attestation.parent)
 
-    files = [path for path in (folder.measurements, folder.report) if path.exists()]
-    matched: list[dict[str, Any]] = []
-    for path in (*files, *extra):
-        sha256 = bytes_sha256(read_bytes(path, next_step="check the path"))
-        subject = verified.require_subject(str(path), sha256=sha256)
-        matched.append({"file": str(path), "subject": subject.name, "sha256": sha256})
+    matched = [of_the_record(folder.measurements, verified)]
+    if folder.report.exists():
+        matched.append(of_the_record(folder.report, verified))
+    matched += [among_subjects(path, verified) for path in extra]
     if folder.envelope.exists():
         _require_same_content(folder, envelope)
     if load is not None:
@@ -93,6 +94,41 @@ def command(
     if recompute:
         click.echo("matches  every summary and claim, recomputed from the rows")
     click.echo("This says who vouches for the record; `envelope check` says whether it applies.")
+
+
+def of_the_record(path: Path, verified: "Verified") -> dict[str, Any]:
+    """Hold one of the files beside the attestation to the subject of its name.
+
+    Raises:
+        BadFile: it is not there.
+        DigestMismatch: it is another file.
+    """
+    if not path.exists():
+        raise BadFile(
+            f"{path} is missing: the evidence of the record cannot be compared",
+            next_step="restore it from its signer; `envelope check` needs the attestation alone",
+        )
+    match = among_subjects(path, verified)
+    if match["subject"] != path.name:
+        raise DigestMismatch(
+            f"{path} is not what {verified.name} is about: it holds {match['subject']}",
+            next_step="restore the file as it was signed",
+        )
+    return match
+
+
+def among_subjects(path: Path, verified: "Verified") -> dict[str, Any]:
+    """Hold a file to the subjects, whatever it is called.
+
+    Raises:
+        BadFile: it cannot be read.
+        DigestMismatch: it is none of them.
+    """
+    from envelope.digest import bytes_sha256
+
+    sha256 = bytes_sha256(read_bytes(path, next_step="check the path"))
+    subject = verified.require_subject(str(path), sha256=sha256)
+    return {"file": str(path), "subject": subject.name, "sha256": sha256}
 
 
 def _require_same_content(folder: Folder, signed: Envelope) -> None:

@@ -23,7 +23,7 @@ class Claim(Record):
     """Dotted paths of fields; a change in one of them lapses the claim."""
     suites: list[str]
     evidence: list[str]
-    """Ids of the measurements that decided."""
+    """Ids of the summaries in measurements.json that decided."""
     estimate: Estimate | None
 
 

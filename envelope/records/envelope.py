@@ -1,11 +1,10 @@
-"""The record: scope, claims, evidence, triggers."""
+"""The record: scope, claims, triggers, and which evidence is behind them."""
 
 from typing import Literal
 
 from envelope.records.base import Record, Sha256
 from envelope.records.claims import Claim, NotMeasured, Trigger
 from envelope.records.criteria import Criteria
-from envelope.records.estimates import Measurement
 from envelope.records.model_state import ModelState
 from envelope.records.monitors import Monitor
 from envelope.records.run import SuiteText, Timing, Tool
@@ -13,7 +12,7 @@ from envelope.records.scope import InputScope, PlannerScope
 
 
 class Envelope(Record):
-    """The record: scope, claims, evidence, triggers."""
+    """The record: scope, claims, triggers, and which evidence is behind them."""
 
     format: Literal["envelope/0.1"]
     assurance: Literal["self_attested", "third_party", "reproduced"]
@@ -25,7 +24,8 @@ class Envelope(Record):
     plan_digest: Sha256
     """Digest of what was to be measured, fixed before the first cell ran."""
     measurements_digest: Sha256
-    """Digest of the rows behind every summary, without timing."""
+    """Digest of measurements.json without timing: of every row, and of every summary over them that
+    a claim names as its evidence."""
     input_scope: InputScope
     planner_scope: PlannerScope
     model_state: ModelState
@@ -33,7 +33,6 @@ class Envelope(Record):
     revalidation_triggers: list[Trigger]
     claims: list[Claim]
     criteria: Criteria
-    evidence: list[Measurement]
     not_measured: list[NotMeasured]
     suites: list[SuiteText]
     timing: Timing

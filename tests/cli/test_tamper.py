@@ -64,6 +64,19 @@ def test_no_part_of_a_signed_file_may_be_missing_or_added(made_up, name):
         assert verify(made_up).status == 3, len(data)
 
 
+def test_a_record_whose_evidence_is_gone_is_not_called_genuine(made_up):
+    made_up.measurements.unlink()
+
+    verify(made_up).refused(2, "measurements.json is missing", "the evidence of the record")
+    assert check(made_up).status == 0
+
+
+def test_evidence_in_the_place_of_other_evidence_is_not_taken_for_it(made_up):
+    shutil.copy(made_up.report, made_up.measurements)
+
+    verify(made_up).refused(3, "measurements.json is not what", "it holds report.html")
+
+
 def test_no_changed_byte_of_the_attestation_passes_the_check(made_up):
     whole = made_up.attestation.read_bytes()
 

@@ -56,9 +56,10 @@ def _room(monkeypatch):
 
 
 def page(payload: str, kept: frozenset[str] = KEPT) -> Page:
-    few = examples.envelope().model_copy(update={"evidence": examples.envelope().evidence[::6]})
-    envelope: Record = poisoned(few, payload, kept)
-    measurements: Record = poisoned(examples.measurements(), payload, kept)
+    whole = examples.measurements()
+    few = whole.model_copy(update={"summaries": whole.summaries[::6]})
+    envelope: Record = poisoned(examples.envelope(), payload, kept)
+    measurements: Record = poisoned(few, payload, kept)
     return Page(reports.render(envelope, measurements))
 
 

@@ -132,7 +132,7 @@ def test_every_measurement_has_one_row_that_can_be_linked_to(page):
     ids = page.values("id")
 
     assert len(ids) == len(set(ids))
-    for index in range(1, len(examples.envelope().evidence) + 1):
+    for index in range(1, len(examples.measurements().summaries) + 1):
         assert f"m-{index}" in ids
 
 
@@ -189,14 +189,14 @@ def test_nothing_is_invented_when_nothing_was_measured():
     envelope = examples.envelope().model_copy(
         update={
             "claims": [],
-            "evidence": [],
             "monitors": [],
             "suites": [],
             "not_measured": [],
             "revalidation_triggers": [],
         }
     )
-    measurements = examples.measurements().model_copy(update={"cells": [], "pictures": []})
+    nothing = {"cells": [], "summaries": [], "pictures": []}
+    measurements = examples.measurements().model_copy(update=nothing)
 
     page = Page(reports.render(envelope, measurements))
 
@@ -209,7 +209,9 @@ def test_nothing_is_invented_when_nothing_was_measured():
 
 
 def test_evidence_without_an_estimate_reads_not_measured():
-    evidence = [m.model_copy(update={"estimate": None}) for m in examples.envelope().evidence]
+    summaries = [
+        m.model_copy(update={"estimate": None}) for m in examples.measurements().summaries
+    ]
     monitors = [
         m.model_copy(
             update={
@@ -226,12 +228,12 @@ def test_evidence_without_an_estimate_reads_not_measured():
         c.model_copy(update={"estimate": None, "evidence": ["gone/quantity[]"]})
         for c in examples.envelope().claims
     ]
-    update = {"evidence": evidence, "monitors": monitors, "claims": claims}
-    envelope = examples.envelope().model_copy(update=update)
+    envelope = examples.envelope().model_copy(update={"monitors": monitors, "claims": claims})
+    measurements = examples.measurements().model_copy(update={"summaries": summaries})
 
-    page = Page(reports.render(envelope, examples.measurements()))
+    page = Page(reports.render(envelope, measurements))
 
-    assert page.text.count("not measured") > len(evidence)
+    assert page.text.count("not measured") > len(summaries)
     assert "gone/quantity[] (not measured)" in page.text
     assert "measured not measured" not in page.text
 
@@ -296,18 +298,18 @@ def test_a_picture_that_is_no_png_is_not_put_on_the_page():
 
 
 def test_figures_far_outside_their_axis_do_not_break_the_page():
-    evidence = [
+    summaries = [
         m.model_copy(
             update={
                 "estimate": m.estimate
                 and m.estimate.model_copy(update={"low": -1e308, "high": 1e308, "value": 5e-324})
             }
         )
-        for m in examples.envelope().evidence
+        for m in examples.measurements().summaries
     ]
-    envelope = examples.envelope().model_copy(update={"evidence": evidence})
+    measurements = examples.measurements().model_copy(update={"summaries": summaries})
 
-    rendered = reports.render(envelope, examples.measurements())
+    rendered = reports.render(examples.envelope(), measurements)
 
     assert b"nan" not in rendered.replace(b"finance", b"")
     assert not re.search(rb'="[^"]*\binf\b', rendered)
