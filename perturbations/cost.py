@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NAME = "cost"
 NUM_EPISODES = 2
 """Episodes whose frames and plans are counted: enough to see whether a count depends on them."""
+_UNTOLD = "the model does not say how many tokens its latent holds"
 
 
 class Cost(Suite):
@@ -98,7 +99,7 @@ def _range(cell: Cell, column: str) -> tuple[Estimate | None, str]:
     """The counts of a column: no doubt but that between cases."""
     values = cell.rows[column]
     if None in values:
-        return None, str(cell.rows["why"][values.index(None)])
+        return None, _UNTOLD if column == "tokens" else str(cell.rows["why"][values.index(None)])
     counts = rows.numbers(cell, column)
     if len(counts) < 2:
         return None, f"{len(counts)} episodes do not show that a count is the same in all"

@@ -42,9 +42,7 @@ def frame(bench: "Bench") -> Rows:
     for index in range(len(frames)):
         taken = count(partial(latents.encode_frames, model, frames[index : index + 1]))
         operations, why = _said(taken, "encoder")
-        untold = "" if tokens else "the model does not say how many tokens its latent holds"
-        row = (index, tokens, width, operations, why or untold)
-        _add(found, row)
+        _add(found, (index, tokens, width, operations, why))
     return found
 
 

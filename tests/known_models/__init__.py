@@ -8,6 +8,7 @@ from tests.known_models.benches import (
     criteria,
     lawful_episodes,
 )
+from tests.known_models.costly import OneToken, TokenHog, Untold
 from tests.known_models.defects import (
     ActionBlind,
     BatchNormInTraining,
@@ -69,6 +70,7 @@ __all__ = [
     "NormInflated",
     "OnAShell",
     "OneStepGood",
+    "OneToken",
     "OptimistEverywhere",
     "OptimistInACorner",
     "Oracle",
@@ -77,7 +79,9 @@ __all__ = [
     "SearchConfig",
     "Startled",
     "Still",
+    "TokenHog",
     "TunedWorse",
+    "Untold",
     "bench",
     "cases",
     "cases_behind_the_wall",
