@@ -103,6 +103,35 @@ class Gate(Record):
             raise ValueError("exit_status must be 0 exactly when the candidate is accepted")
         return self
 
+    @model_validator(mode="after")
+    def _decision_follows_from_comparisons(self) -> Self:
+        """Hold status and decision to the intervals, so that neither can be edited alone."""
+        for one in self.compared:
+            margin = getattr(self.margins, one.kind)
+            follows = _status(one.kind, one.difference, one.p_holm, margin)
+            if (one.status, one.margin) != (follows, margin):
+                raise ValueError(
+                    f"{one.subject} is called {one.status} at {one.margin:g}, its interval says "
+                    f"{follows} at {margin:g}"
+                )
+        follows_from = SAME if self._is_same_model() else decide(self.compared)
+        if (self.decision, self.reasons) != follows_from:
+            raise ValueError(
+                f"the decision is {self.decision}, the comparisons say {follows_from[0]}, or for "
+                "other reasons"
+            )
+        return self
+
+    def _is_same_model(self) -> bool:
+        ours, theirs = self.base, self.candidate
+        return not self.compared and (
+            (ours.tensor_digest, ours.config_digest) == (theirs.tensor_digest, theirs.config_digest)
+        )
+
+    def headline(self) -> list[str]:
+        """The decision, and a line for every reason."""
+        return list(_headline(self))
+
     def as_text(self) -> str:
         """For people: the decision first, then each comparison."""
         return "\n".join(_lines(self))
@@ -128,7 +157,7 @@ def compare(
         if kind is None:
             continue
         margin = getattr(margins, kind)
-        status = _status(kind, one, margin)
+        status = _status(kind, one.estimate, one.p_holm, margin)
         found.append(
             Compared(
                 kind=kind,
@@ -191,15 +220,15 @@ SAME: tuple[Decision, list[GateReason]] = (
 """What is decided of a candidate that is its base; nothing needs to be measured for it."""
 
 
-def _status(kind: Kind, one: Measurement, margin: float) -> Status:
+def _status(kind: Kind, found: Estimate | None, p_holm: float | None, margin: float) -> Status:
     """Non-inferiority comes first: a loss that is shown and smaller than the margin is harmless."""
-    if one.estimate is None:
+    if found is None:
         return "not_measured"
-    harm = one.estimate.high if kind in _HIGHER_IS_WORSE else -one.estimate.low
+    harm = found.high if kind in _HIGHER_IS_WORSE else -found.low
     if harm < margin:
         return "non_inferior"
-    is_worse = one.estimate.value > 0 if kind in _HIGHER_IS_WORSE else one.estimate.value < 0
-    if is_worse and one.p_holm is not None and one.p_holm <= SIGNIFICANCE:
+    is_worse = found.value > 0 if kind in _HIGHER_IS_WORSE else found.value < 0
+    if is_worse and p_holm is not None and p_holm <= SIGNIFICANCE:
         return "inferior"
     return "undecided"
 
@@ -227,11 +256,15 @@ def _shown(difference: Estimate) -> str:
     return f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 
-def _lines(gate: Gate) -> Iterable[str]:
+def _headline(gate: Gate) -> Iterable[str]:
     names = [state.files[0].path if state.files else "?" for state in (gate.candidate, gate.base)]
     yield f"{gate.decision.upper()}  {names[0]} in the place of {names[1]}"
     for reason in gate.reasons:
         yield f"  {reason.code}: {reason.subject}: {reason.message}"
+
+
+def _lines(gate: Gate) -> Iterable[str]:
+    yield from _headline(gate)
     if not gate.compared:
         return
     yield f"candidate less base, {gate.num_cases_run} of {gate.num_cases} closed-loop cases run:"

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 MakeBench = Callable[[Runner], "Bench"]
 """Lays out the same bench in another process, around a runner. Has to be picklable."""
+Calls = Sequence[Callable[[], Any]]
+"""Everything that runs cells; none waits for one before it."""
+MakeCalls = Callable[[Runner], Calls]
+"""Lays out the same calls in another process, around a runner. Has to be picklable."""
 LOST = "the process that ran it died"
 _log = logging.getLogger(__name__)
 
@@ -39,13 +43,25 @@ _log = logging.getLogger(__name__)
 def run_ahead(
     make_bench: MakeBench, suites: Sequence[str], runner: Runner, *, num_workers: int
 ) -> None:
-    """Run the cells of the suites in processes of their own, and tell the runner what they did.
-
-    Returns when no process is left. Cells that none of them ran are left to the ordinary run.
+    """Run the cells of the suites in processes of their own.
 
     Args:
         make_bench: as in the ordinary run.
         suites: names of the suites, as given to `audit.run`.
+        runner: as for `run_calls_ahead`.
+        num_workers: how many processes.
+    """
+    make_calls = partial(calls_of_suites, make_bench, tuple(suites))
+    run_calls_ahead(make_calls, runner, num_workers=num_workers)
+
+
+def run_calls_ahead(make_calls: MakeCalls, runner: Runner, *, num_workers: int) -> None:
+    """Run the cells of the calls in processes of their own, and tell the runner what they did.
+
+    Returns when no process is left. Cells that none of them ran are left to the ordinary run.
+
+    Args:
+        make_calls: what runs the cells, around the runner of a process.
         runner: of the ordinary run; its store is shared, its progress is told of every cell.
         num_workers: how many processes.
 
@@ -62,7 +78,7 @@ def run_ahead(
             settings = (logging.getLogger("perturbations").level, _num_threads())
             process = context.Process(
                 target=_work,
-                args=(make_bench, tuple(suites), runner.store.folder, claims, sending, *settings),
+                args=(make_calls, runner.store, claims, sending, *settings),
                 daemon=True,
             )
             process.start()
@@ -156,19 +172,24 @@ class HeldCell:
         raise Held(f"{name} of the cell {self.suite} {self.condition}")
 
 
-def walk(bench: "Bench", suites: Sequence[str], runner: SharingRunner) -> None:
-    """Walk through the suites until no cell of theirs is left to wait for."""
+def calls_of_suites(make_bench: MakeBench, suites: Sequence[str], runner: Runner) -> Calls:
     from perturbations.audit import SUITES
     from perturbations.monitors import calibration_cell
 
-    cells: Sequence[Callable[[], Any]] = [
+    bench = make_bench(runner)
+    return [
         partial(calibration_cell, bench),
         *(partial(SUITES[name].run, bench) for name in suites),
     ]
+
+
+def walk(make_calls: MakeCalls, runner: SharingRunner) -> None:
+    """Make the calls again and again, until no cell of theirs is left to wait for."""
+    calls = make_calls(runner)
     while True:
         runner.waits_for, before = [], runner.run_cells
         with contextlib.suppress(Held):
-            each(cells)
+            each(calls)
         if not runner.waits_for:
             return
         if runner.run_cells == before:
@@ -176,9 +197,8 @@ def walk(bench: "Bench", suites: Sequence[str], runner: SharingRunner) -> None:
 
 
 def _work(
-    make_bench: MakeBench,
-    suites: Sequence[str],
-    store: Path,
+    make_calls: MakeCalls,
+    store: CellStore,
     claims: Claims,
     told: Connection,
     log_level: int,
@@ -195,9 +215,9 @@ def _work(
         bare = progress.cell.model_copy(update={"rows": {}})
         told.send(replace(progress, cell=bare))
 
-    runner = SharingRunner(CellStore(store), claims, tell)
+    runner = SharingRunner(store, claims, tell)
     try:
-        walk(make_bench(runner), suites, runner)
+        walk(make_calls, runner)
     except Exception:
         _log.warning("a process left its cells to the others", exc_info=True)
     told.send(dict(STOPWATCH.seconds))

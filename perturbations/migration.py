@@ -1,8 +1,9 @@
 """Migration: a candidate against the base it was made from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from perturbations.suite import Suite
 BASE = "base"
 """Arm under which the base's cells are kept; the candidate's is `model`."""
 MARGINS = Margins(success=0.05, detection=0.1, false_alarms=0.05, drift_ratio=0.05)
+Part = Callable[[], list[Cell]]
 _ALPHA = 1 - stats.CONFIDENCE
 _STOPPED = "not run: the closed loop had decided before"
 
@@ -77,21 +79,30 @@ class Migration(Suite):
             EnvelopeError: the two cannot be compared.
         """
         self._require_comparable(bench)
-        base = _only_claimed(self.base)
-        found = [_as_base(cell) for cell in _parts(base)]
-        found += [_as_base(cell) for cell in planning.clean_cells(base)]
+        found = self._until_decided(bench)
         if any(cell.status == "crashed" for cell in found):
-            return found
-        for cell in migration_rows.batches(bench):
-            found.append(cell)
-            if cell.status == "crashed" or self._has_decided(found):
-                break
-        if found[-1].status == "crashed":
             return found
         candidate = _only_claimed(bench)
         if not self.is_worse_already(found):
-            found += _parts(candidate)
-        return [*found, migration_rows.interface_cell(base, candidate)]
+            found += [cell for part in _parts(candidate) for cell in part()]
+        return [*found, migration_rows.interface_cell(self._claimed_base, candidate)]
+
+    def calls(self, bench: Bench) -> list[Callable[[], Any]]:
+        """What `run` does, in calls that several processes can share out among themselves."""
+        candidate = _only_claimed(bench)
+
+        def unless_decided(part: Part) -> None:
+            found = self._until_decided(bench)
+            if not self.is_worse_already(found):
+                part()
+
+        return [
+            partial(planning.clean_cells, self.base),
+            *_parts(self._claimed_base),
+            partial(self._until_decided, bench),
+            *(partial(unless_decided, part) for part in _parts(candidate)),
+            partial(migration_rows.interface_cell, self._claimed_base, candidate),
+        ]
 
     def summarise(
         self, cells: Sequence[Cell], monitors: Sequence[CalibratedMonitor] = (), *, seed: int
@@ -144,6 +155,10 @@ class Migration(Suite):
         """Model steps that the planner looks ahead, as far as they were measured."""
         return min(self.base.planner.config.horizon, self.base.model_steps_per_episode)
 
+    @cached_property
+    def _claimed_base(self) -> Bench:
+        return _only_claimed(self.base)
+
     def is_worse_already(self, cells: Sequence[Cell]) -> bool:
         """Whether the closed loop alone shows a loss, whatever all other comparisons say."""
         found = 2 * sequential.p_worse(_differences(self._successes(cells)))
@@ -151,6 +166,18 @@ class Migration(Suite):
             return False
         family = 1 + sum(1 for _ in self._relied_on(cells)) + len(self.watched_by) + 1
         return found * family <= _ALPHA
+
+    def _until_decided(self, bench: Bench) -> list[Cell]:
+        """All of the base, and of the candidate the closed loop as far as it is needed."""
+        found = [_as_base(cell) for part in _parts(self._claimed_base) for cell in part()]
+        found += [_as_base(cell) for cell in planning.clean_cells(self.base)]
+        if any(cell.status == "crashed" for cell in found):
+            return found
+        for cell in migration_rows.batches(bench):
+            found.append(cell)
+            if cell.status == "crashed" or self._has_decided(found):
+                break
+        return found
 
     def _has_decided(self, cells: Sequence[Cell]) -> bool:
         differences = _differences(self._successes(cells))
@@ -285,14 +312,14 @@ class Migration(Suite):
         )
 
 
-def _parts(bench: Bench) -> list[Cell]:
+def _parts(bench: Bench) -> list[Part]:
     """What is measured of both arms in open loop."""
     from perturbations.voe import ViolationOfExpectation
 
     return [
-        monitors.calibration_cell(bench),
-        *ViolationOfExpectation().run(bench),
-        drift_cell(bench),
+        lambda: [monitors.calibration_cell(bench)],
+        partial(ViolationOfExpectation().run, bench),
+        lambda: [drift_cell(bench)],
     ]
 
 

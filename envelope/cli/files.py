@@ -51,6 +51,25 @@ class Folder(NamedTuple):
         return read_record(self.envelope, Envelope)
 
 
+class GateFolder(NamedTuple):
+    """`<stem>.gate/` beside a candidate: what `gate` leaves, by name."""
+
+    path: Path
+
+    @property
+    def gate(self) -> Path:
+        return self.path / "gate.json"
+
+    @property
+    def attestation(self) -> Path:
+        return self.path / "attestation.json"
+
+    @property
+    def cells(self) -> Path:
+        """Finished cells of both models, as in a `Folder`."""
+        return self.path / ".cells"
+
+
 def folder_beside(model: Path) -> Path:
     """Where the five files of a model go unless told: beside it, never into a model folder."""
     from envelope.model_files import model_folder

@@ -60,8 +60,17 @@ if TYPE_CHECKING:
 @click.option("--adapter", default="lewm", show_default=True, help="How to read the checkpoints.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that run cells; the result is the same for any number.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; CANDIDATE's stem + .gate.")
+@click.option("--sign-key", type=click.Path(path_type=Path), help="Private key to sign with.")
+@click.option("--passphrase-env", metavar="VARIABLE", help="Variable with the key's passphrase.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 @click.pass_context
 def command(
@@ -81,14 +90,18 @@ def command(
     adapter: str,
     device: str,
     threads: int | None,
+    workers: int,
     seed: int,
     out: Path | None,
+    sign_key: Path | None,
+    passphrase_env: str | None,
     as_json: bool,
 ) -> None:
     """Compare a candidate with its base on the same cases, and accept or revert.
 
-    Leaves gate.json in the folder. What `envelope measure` found out about either model before is
-    used, and a run that was stopped goes on where it stopped. See docs/gate.md.
+    Leaves gate.json in the folder and, with a key, attestation.json. What `envelope measure` found
+    out about either model before is used, and a run that was stopped goes on where it stopped. See
+    docs/gate.md.
 
     \b
     Example:
@@ -98,10 +111,13 @@ def command(
     not trusted.
     """
     from envelope.cli.choices import Choices
-    from envelope.cli.files import folder_beside, write_record
+    from envelope.cli.files import GateFolder, folder_beside, write_record, write_whole
+    from envelope.cli.measure import time_spent
     from envelope.cli.migrate import SUITES, migrate
     from envelope.criteria import default_criteria, load_criteria
     from envelope.deploy import DeployedPlanner
+    from envelope.gate_attestation import attest
+    from envelope.keyfiles import read_private_key
     from envelope.records import Margins
     from perturbations.profiles import find_profile
 
@@ -112,6 +128,9 @@ def command(
             f"--criteria is {criteria} and --envelope {attestation}, which has criteria too",
             next_step="give one of them",
         )
+    signer = None
+    if sign_key is not None:
+        signer = read_private_key(sign_key, passphrase_env=passphrase_env)
     record = None if attestation is None else _attested(attestation, key, trust)
     chosen = find_profile(profile)
     chosen = replace(
@@ -126,7 +145,7 @@ def command(
         given = record.criteria
         scope = record.planner_scope.model_dump(include=set(DeployedPlanner.model_fields))
         declared = DeployedPlanner.model_validate(scope)
-    folder = out or folder_beside(candidate).with_suffix(".gate")
+    files = GateFolder(out or folder_beside(candidate).with_suffix(".gate"))
     outcome = migrate(
         Choices(
             model=base,
@@ -139,9 +158,10 @@ def command(
             device=device,
             declared=declared,
             threads=threads,
+            num_workers=workers,
         ),
         candidate,
-        folder / ".cells",
+        files.cells,
         margins=Margins(
             success=margin, detection=2 * margin, false_alarms=margin, drift_ratio=margin
         ),
@@ -155,8 +175,12 @@ def command(
             f"{len(outcome.crashed)} cells crashed, so nothing was decided: {'; '.join(names[:3])}",
             next_step="mend the cause and run the same command again; finished cells are kept",
         )
-    write_record(folder / "gate.json", outcome.gate)
+    write_record(files.gate, outcome.gate)
+    if signer is not None:
+        beside = {files.gate.name: files.gate.read_bytes()}
+        write_whole(files.attestation, attest(outcome.gate, beside, signer))
     click.echo(outcome.gate.as_json() if as_json else outcome.gate.as_text())
+    click.echo(time_spent(outcome.timing, outcome.seconds_by_kind), err=True)
     ctx.exit(outcome.gate.exit_status)
 
 

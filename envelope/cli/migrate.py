@@ -1,8 +1,11 @@
 """Run the migration suite on two checkpoints and decide what it shows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from envelope import gate
 from envelope.cli.choices import Choices
@@ -12,13 +15,15 @@ from envelope.cli.progress import CellProgress
 from envelope.cli.source import tool
 from envelope.cli.workbench import ADAPTERS, Workbench, build
 from envelope.errors import EnvelopeError
-from envelope.records import Cell, Margins, ModelState
+from envelope.records import Cell, Margins, ModelState, Timing
 from envelope.times import time_text
 from lewm.adapter import AuditableModel
 from perturbations.bench import Bench
 from perturbations.cells import CellStore, Finished, Runner
+from perturbations.engine import Calls, run_calls_ahead
 from perturbations.migration import Migration
 from perturbations.seeding import derive_seed
+from perturbations.stopwatch import STOPWATCH
 
 SUITES = ("planning", "voe", "horizon_drift")
 """Suites whose cells a migration takes from, and shares with, `envelope measure`."""
@@ -30,17 +35,34 @@ class Outcome:
 
     gate: gate.Gate
     crashed: list[Cell]
+    timing: Timing
+    seconds_by_kind: dict[str, float]
+    """Of this run alone, over all processes."""
+
+
+class _Sides(NamedTuple):
+    """Base and candidate, laid out to be compared."""
+
+    work: Workbench
+    suite: Migration
+    bench: Bench
+    """The candidate's."""
+    state: ModelState
+    """Likewise."""
 
 
 class _SharedStore(CellStore):
-    """Writes into one folder; reads what `envelope measure` left beside the model as well."""
+    """Writes into one folder; reads what `envelope measure` left beside the models as well."""
 
-    def __init__(self, folder: Path, model: Path) -> None:
+    def __init__(self, folder: Path, *models: Path) -> None:
         super().__init__(folder)
-        self.measured = CellStore(Folder(folder_beside(model)).cells)
+        self.measured = [CellStore(Folder(folder_beside(model)).cells) for model in models]
 
     def load(self, cell_id: str) -> Finished | None:
-        return super().load(cell_id) or self.measured.load(cell_id)
+        found = super().load(cell_id)
+        for store in self.measured:
+            found = found or store.load(cell_id)
+        return found
 
 
 def migrate(
@@ -69,19 +91,23 @@ def migrate(
         DigestMismatch: the base is not the model in the record.
         LewmError: a checkpoint cannot be loaded.
     """
+    STOPWATCH.seconds.clear()
     with CellProgress() as progress:
-        work = build(choices, Runner(_SharedStore(cells, choices.model), progress))
+        runner = Runner(_SharedStore(cells, choices.model, candidate), progress)
+        lay_out = partial(_sides, choices, candidate, margins, monitors)
+        work, suite, bench, state = lay_out(runner)
         if recorded is not None:
             _require_recorded(work.model_state, recorded, choices.model)
-        runner = Runner(_SharedStore(cells, candidate), progress)
-        bench, state = _candidate_bench(work, choices, candidate, runner)
-        suite = Migration(work.bench, margins, monitors)
         same = bench.identity == work.bench.identity
+        if not same and choices.num_workers > 1:
+            run_calls_ahead(partial(_calls, lay_out), runner, num_workers=choices.num_workers)
         found = [] if same else suite.run(bench)
-    summaries = [] if same else suite.summarise(found, seed=choices.seed)
-    needed = {} if same else suite.cases_that_would_decide(found)
+    with STOPWATCH.running("statistics"):
+        summaries = [] if same else suite.summarise(found, seed=choices.seed)
+        needed = {} if same else suite.cases_that_would_decide(found)
     compared = gate.compare(summaries, margins, needed)
     decision, reasons = gate.SAME if same else gate.decide(compared)
+    measured_at = time_text(runner.oldest or now)
     made = gate.Gate(
         format="gate/0.1",
         decision=decision,
@@ -101,24 +127,42 @@ def migrate(
         num_cases_run=suite.num_cases_run(found),
         cells=[cell.id for cell in found],
         tool=tool(),
-        measured_at=time_text(now),
+        measured_at=measured_at,
     )
-    return Outcome(made, [cell for cell in found if cell.status == "crashed"])
+    timing = Timing(
+        measured_at=measured_at,
+        suite_seconds={name: round(spent, 2) for name, spent in runner.seconds.items()},
+        reused_cells=runner.reused_cells,
+        run_cells=runner.run_cells,
+    )
+    crashed = [cell for cell in found if cell.status == "crashed"]
+    return Outcome(made, crashed, timing, dict(STOPWATCH.seconds))
 
 
-def _candidate_bench(
-    work: Workbench, choices: Choices, path: Path, runner: Runner
-) -> tuple[Bench, ModelState]:
+def _sides(
+    choices: Choices, candidate: Path, margins: Margins, monitors: tuple[str, ...], runner: Runner
+) -> _Sides:
+    work = build(choices, runner)
+    bench, state = _candidate_bench(work, choices, candidate)
+    return _Sides(work, Migration(work.bench, margins, monitors), bench, state)
+
+
+def _calls(lay_out: Callable[[Runner], _Sides], runner: Runner) -> Calls:
+    sides = lay_out(runner)
+    return sides.suite.calls(sides.bench)
+
+
+def _candidate_bench(work: Workbench, choices: Choices, path: Path) -> tuple[Bench, ModelState]:
     """The base's bench with another model on it: same world, planner, cases and episodes."""
     model = ADAPTERS[choices.adapter](path, choices.device)
     _require_comparable(model, path.name, work, choices)
+    STOPWATCH.watch(model, encode="encoding", predict="predicting", rollout="predicting")
     state = identify(model, adapter=choices.adapter)
     bench = replace(
         work.bench,
         model=model,
         twin=model.untrained_twin(derive_seed(choices.seed, "twin")),
-        identity={**work.bench.identity, "model": model_digest(state)},
-        runner=runner,
+        identity={**work.bench.identity, "model": model_digest(state, model)},
     )
     return bench, state
 

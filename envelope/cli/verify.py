@@ -9,7 +9,7 @@ import click
 
 from envelope.cli.files import Folder, read_bytes
 from envelope.errors import BadFile, DigestMismatch
-from envelope.records import Envelope
+from envelope.records import Envelope, ModelState
 from envelope.times import parse_time
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def command(
     """Check the signature, and that files are the ones it speaks of.
 
     The evidence, which is in measurements.json, must lie beside the attestation; record and page
-    are compared where they do.
+    are compared where they do. It may be an envelope's attestation or that of a decision of
+    `envelope gate`, where --load is the candidate.
 
     \b
     Example:
@@ -50,12 +51,19 @@ def command(
 
     Exit status: 0 genuine, 2 could not evaluate, 3 not trusted.
     """
+    from envelope.cli.verify_gate import verify_decision
+    from envelope.gate_attestation import decision_of, is_decision, open_any
     from envelope.trust_lookup import find_trust
 
     data = read_bytes(attestation, next_step="check the path, or run `envelope sign` first")
     now = datetime.now(UTC)
     believed = find_trust(key=key, trust=trust)
-    verified = believed.open(data, now=now, name=str(attestation))
+    verified = open_any(believed, data, now=now, name=str(attestation))
+    if is_decision(verified):
+        decision = decision_of(verified)
+        believed.policy.require_fresh(parse_time(decision.measured_at, "measured_at"), now=now)
+        verify_decision(verified, decision, attestation.parent, extra, load, recompute, as_json)
+        return
     envelope = verified.record(Envelope)
     believed.policy.require_fresh(parse_time(envelope.measured_at, "measured_at"), now=now)
     folder = Folder(attestation.parent)
@@ -145,19 +153,29 @@ def _require_same_content(folder: Folder, signed: Envelope) -> None:
 
 
 def _by_tensors(path: Path, envelope: Envelope) -> dict[str, Any]:
-    """Load a checkpoint, running nothing in it, and compare tensors and configuration."""
+    how, sha256 = recognised(path, envelope.model_state)
+    subject = f"{envelope.model_state.files[0].path}, by its {how}"
+    return {"file": str(path), "subject": subject, "sha256": sha256}
+
+
+def recognised(path: Path, state: ModelState) -> tuple[str, str]:
+    """Load a checkpoint, running nothing in it, and compare tensors and configuration.
+
+    Returns:
+        By what it was recognised, and the sha256 of its first file.
+
+    Raises:
+        DigestMismatch: it is another model.
+    """
     from envelope.cli.identity import identify
     from envelope.same_model import ModelIdentity, require_same_model
     from lewm.adapter import load_model
 
-    state = identify(load_model(path))
-    sha256 = state.files[0].sha256
+    found = identify(load_model(path))
     at_hand = ModelIdentity(
         name=path.name,
-        files={file.path: file.sha256 for file in state.files},
-        tensor_digest=state.tensor_digest,
-        config_digest=state.config_digest,
+        files={file.path: file.sha256 for file in found.files},
+        tensor_digest=found.tensor_digest,
+        config_digest=found.config_digest,
     )
-    how = require_same_model(envelope.model_state, at_hand)
-    subject = f"{envelope.model_state.files[0].path}, by its {how}"
-    return {"file": str(path), "subject": subject, "sha256": sha256}
+    return require_same_model(state, at_hand), found.files[0].sha256

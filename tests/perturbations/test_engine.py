@@ -7,7 +7,7 @@ import pytest
 from perturbations import audit, shift_plan
 from perturbations.cells import CellKey, CellStore, Held, Runner, each
 from perturbations.claimed import Claims
-from perturbations.engine import LOST, SharingRunner, run_ahead, walk
+from perturbations.engine import LOST, SharingRunner, calls_of_suites, run_ahead, walk
 from tests.perturbations import sharing
 
 SUITES = ("planning", "nuisance_shift", "horizon_drift")
@@ -115,6 +115,30 @@ def test_a_class_that_waits_does_not_keep_the_others_from_being_bisected():
     assert ran == [(0.5, "current"), (1.0, "current")]
 
 
+@pytest.mark.parametrize(
+    ("breaks_at", "ran"),
+    [
+        (0.05, [0.2, 0.05]),
+        (0.1, [0.2, 0.05, 0.1]),
+        (0.2, [0.2, 0.05, 0.1]),
+        (0.5, [0.2, 0.5]),
+        (1.0, [0.2, 0.5, 1.0]),
+        (2.0, [0.2, 0.5, 1.0]),
+    ],
+)
+def test_bisection_ends_between_two_neighbouring_strengths(breaks_at, ran):
+    ladder = [_shift("a", s) for s in (0.05, 0.1, 0.2, 0.5, 1.0)]
+    seen = []
+
+    def drop(shift, frames):
+        if frames == "current":
+            seen.append(shift.strength)
+        return 0.5 if shift.strength >= breaks_at else 0.0
+
+    shift_plan._bisect({"a": ladder}, drop, limit=0.1)
+    assert seen == ran
+
+
 def _shift(name, strength):
     from perturbations.nuisance import Shift
 
@@ -133,7 +157,7 @@ def test_one_sharing_process_alone_runs_every_cell_once(tmp_path, ordinary):
     seen = []
     runner = sharing_runner(tmp_path, seen.append)
 
-    walk(sharing.oracle(runner), SUITES, runner)
+    walk(partial(calls_of_suites, sharing.oracle, SUITES), runner)
 
     ids = [progress.cell.id for progress in seen]
     assert len(set(ids)) == len(ids) >= len(ordinary)
