@@ -12,11 +12,12 @@ quick
     is detected from 88 % of 120 clips on, blind up to 71 %. No goal offset but the nominal one.
     No search for the worst case.
 standard
-    150 cases, clean success to about 5 points. Every nuisance class in closed loop at two
-    strengths, found by bisection, on the current frame: an admitted range has at most two steps.
-    Goal frame and both frames for the two worst classes. Robust up to 7 cases lost in 150, failing
+    150 cases, clean success to about 5 points. Every nuisance class in closed loop, on the current
+    frame, bisected down to two neighbouring strengths: three cells where there are five. Goal frame
+    and both frames for the two worst classes. Robust up to 7 cases lost in 150, failing
     from 24 on (a true drop of 18 points). Detected from 86 % of 200 clips, blind up to 74 %.
-    Two further goal offsets. 60 solved cases are searched for their worst nuisance, of which 5 may
+    Four further goal offsets. Eight further searches, each of which may extend the range of one
+    planner field, and up to four further algorithms. 60 solved cases are searched for their worst nuisance, of which 5 may
     break.
 deep
     400 cases, five streams, clean success to about 3 points. The grid: every class, direction and
@@ -24,14 +25,14 @@ deep
     28 cases lost in 400, failing from 53 on (a true drop of 15 points). Detected from 85 % of 300
     clips, blind up to 75 %. 150 solved cases are searched, of which 20 may break.
 
-Where at least two classes leave success alone, every profile adds up to two cells with all of these
-drawn together.
+Where at least two classes leave success alone, every profile adds two cells with all of these drawn
+together in a quarter of their ranges, and while that holds two more for each larger box.
 
 The figures hold for the default criteria: a drop of 10 points, a detection rate of 80 %.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from envelope.errors import EnvelopeError
@@ -59,6 +60,8 @@ class Profile:
     """Cases whose candidate plans the true dynamics score."""
     search_pressures: tuple[str, ...]
     """Searches besides the planner's own that run in closed loop, by name."""
+    planner_kinds: tuple[str, ...] = field(default=(), kw_only=True)
+    """Other algorithms that run in closed loop where the planner knows them."""
     shifted_cells: Literal["few", "bisect", "grid"]
     """Which nuisance cells run in closed loop."""
     goal_offsets_env_steps: tuple[int, ...]
@@ -66,6 +69,18 @@ class Profile:
     num_worst_cases: int = 0
     """Solved cases that a search tries to break; none where it would settle nothing."""
 
+
+_PRESSURES = (
+    "num_samples_times_4",
+    "num_samples_by_4",
+    "iterations_times_3",
+    "iterations_by_2",
+    "replan_every_block",
+    "replan_halfway",
+    "budget_times_2",
+    "budget_less_a_fifth",
+)
+_KINDS = ("cem", "icem", "mppi", "gradient", "random_shooting")
 
 PROFILES: Mapping[ProfileName, Profile] = {
     "quick": Profile(
@@ -92,14 +107,10 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_states=1000,
         model_steps_per_episode=10,
         num_menu_cases=80,
-        search_pressures=(
-            "num_samples_times_4",
-            "num_samples_by_4",
-            "iterations_times_3",
-            "replan_every_block",
-        ),
+        search_pressures=_PRESSURES,
+        planner_kinds=_KINDS,
         shifted_cells="bisect",
-        goal_offsets_env_steps=(50, 75),
+        goal_offsets_env_steps=(15, 35, 50, 75),
         num_worst_cases=60,
     ),
     "deep": Profile(
@@ -112,12 +123,8 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_states=2000,
         model_steps_per_episode=10,
         num_menu_cases=100,
-        search_pressures=(
-            "num_samples_times_4",
-            "num_samples_by_4",
-            "iterations_times_3",
-            "replan_every_block",
-        ),
+        search_pressures=_PRESSURES,
+        planner_kinds=_KINDS,
         shifted_cells="grid",
         goal_offsets_env_steps=(15, 35, 50, 75, 100),
         num_worst_cases=150,

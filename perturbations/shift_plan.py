@@ -103,17 +103,21 @@ def _few(
 
 
 def _bisect(worst: dict[str, list[Shift]], drop: Drop, *, limit: float) -> None:
-    """Two strengths per class: the middle, then the top if that was harmless, else the bottom."""
+    """Per class, halve what lies between the strongest harmless strength and the weakest harmful."""
 
-    def larger(ladder: list[Shift]) -> tuple[float, Shift]:
-        """The larger drop of the two, and where it was seen."""
-        middle = ladder[(len(ladder) - 1) // 2]
-        seen = drop(middle, "current"), middle
-        other = ladder[-1] if seen[0] <= limit else ladder[0]
-        if other == middle:
-            return seen
-        return max(seen, (drop(other, "current"), other), key=lambda s: s[0])
+    def largest(ladder: list[Shift]) -> tuple[float, Shift]:
+        """The largest drop that was seen, and where."""
+        harmless, harmful = -1, len(ladder)
+        seen: list[tuple[float, Shift]] = []
+        while harmful - harmless > 1:
+            middle = (harmless + harmful) // 2
+            seen.append((drop(ladder[middle], "current"), ladder[middle]))
+            if seen[-1][0] <= limit:
+                harmless = middle
+            else:
+                harmful = middle
+        return max(seen, key=lambda one: one[0])
 
-    found = each([partial(larger, ladder) for ladder in worst.values()])
-    farthest = sorted(found, key=lambda seen: -seen[0])[:_WORST_CLASSES]
+    found = each([partial(largest, ladder) for ladder in worst.values()])
+    farthest = sorted(found, key=lambda one: -one[0])[:_WORST_CLASSES]
     each([partial(drop, shift, frames) for _, shift in farthest for frames in _OTHER_FRAMES])
