@@ -8,8 +8,9 @@ interval is the percentile interval, widened for small samples as a t interval i
 normal one (the "expanded" percentile interval of Hesterberg, The American Statistician 69 (2015)
 371-386, section 4.3). Percentile: Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
 Ratios of sums are often skewed; their interval also reaches as far as the bias-corrected and
-accelerated one (BCa: Efron, JASA 82 (1987) 171-185), widened alike. How often each holds the truth:
-docs/audit-validity.md.
+accelerated one (BCa: Efron, JASA 82 (1987) 171-185), widened alike. A ratio of two medians is not
+widened: resampled medians of few episodes spread more than medians do. How often each holds the
+truth: docs/audit-validity.md.
 """
 
 import math
@@ -99,7 +100,8 @@ def share_of(part: ArrayLike, whole: ArrayLike, *, seed: int) -> Estimate | None
 def median_ratio(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate | None:
     """Median of `over` divided by the median of `under`, episodes kept together, (E,) each.
 
-    None under the conditions of `ratio_of_sums`.
+    Widened, the interval of 24 episodes held the truth in 97.2 % of 8,000 simulated audits; as it
+    is it does in 95 %. None under the conditions of `ratio_of_sums`.
     """
     top, bottom = _pair(over, under)
     if len(top) < MIN_EPISODES:
@@ -109,7 +111,8 @@ def median_ratio(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate | 
     if (below <= 0).any() or np.median(bottom) <= 0:
         return None
     value = float(np.median(top) / np.median(bottom))
-    return _estimate(value, np.median(top[drawn], axis=1) / below, seed, len(top))
+    ratios = np.median(top[drawn], axis=1) / below
+    return _estimate(value, ratios, seed, len(top), tail=(1 - CONFIDENCE) / 2)
 
 
 def median(values: ArrayLike, *, seed: int) -> Estimate | None:
@@ -167,8 +170,17 @@ def auroc(unlawful: ArrayLike, lawful: ArrayLike, *, seed: int) -> Estimate | No
     return _estimate(value, drawn, seed, num)
 
 
-def _estimate(value: float, resampled: NDArray[np.float64], seed: int, episodes: int) -> Estimate:
-    tail = _expanded_tail(episodes)
+def _estimate(
+    value: float,
+    resampled: NDArray[np.float64],
+    seed: int,
+    episodes: int,
+    *,
+    tail: float | None = None,
+) -> Estimate:
+    """Percentile interval, `tail` on either side, by default that of the expanded one."""
+    if tail is None:
+        tail = _expanded_tail(episodes)
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return Estimate(
         value=value,

@@ -140,12 +140,17 @@ def _median(num: int, block: float = 0.0) -> Population:
     return Population("median", about, num, truth, estimate, is_capped=not block)
 
 
-def _median_ratio(num: int) -> Population:
-    def estimate(rng: Rng, seed: int) -> Estimate | None:
-        below = rng.lognormal(0, 0.4, num)
-        return bootstrap.median_ratio(2 * rng.lognormal(0, 0.6, num), below, seed=seed % 16)
+def _median_ratio(num: int, common: float) -> Population:
+    """Displacements and motions; `common` is the correlation of their logarithms."""
 
-    return Population("median_ratio", "lognormal", num, 2.0, estimate, is_capped=True)
+    def estimate(rng: Rng, seed: int) -> Estimate | None:
+        shared = math.sqrt(common) * rng.standard_normal(num)
+        own = math.sqrt(1 - common) * rng.standard_normal((2, num))
+        over, under = np.exp(0.6 * (shared + own[0])), np.exp(0.4 * (shared + own[1]))
+        return bootstrap.median_ratio(2 * over, under, seed=seed % 16)
+
+    about = f"lognormal, correlated {common:g}"
+    return Population("median_ratio", about, num, 2.0, estimate, is_capped=True)
 
 
 def _auroc(num: int, truth: float, common: float) -> Population:
@@ -228,7 +233,7 @@ POPULATIONS: tuple[Population, ...] = (
     *(_gap(n) for n in (40, 80, 100)),
     *(_median(n) for n in (20, 80, 200)),
     *(_median(n, block=5.0) for n in (20, 80, 200)),
-    *(_median_ratio(n) for n in (24, 40, 100)),
+    *(_median_ratio(n, common) for n in (24, 40, 100) for common in (0.0, 0.3)),
     *(
         _auroc(n, truth, common)
         for n in (40, 120, 200)

@@ -21,6 +21,16 @@ def test_values_are_plain_statistics_of_the_episodes():
     assert bootstrap.median(over, seed=0).value == pytest.approx(6.5)
 
 
+def test_the_interval_of_a_ratio_of_medians_is_not_widened():
+    over, under = np.random.default_rng(0).lognormal(size=(2, 24))
+    drawn = bootstrap._draws(0, 24)
+    ratios = np.median(over[drawn], axis=1) / np.median(under[drawn], axis=1)
+
+    found = bootstrap.median_ratio(over, under, seed=0)
+
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(ratios, [0.025, 0.975])))
+
+
 def test_few_episodes_have_no_bootstrap_interval():
     assert bootstrap.ratio_of_sums([1.0] * 9, [2.0] * 9, seed=0) is None
     assert bootstrap.auroc([1.0] * 9, [2.0] * 9, seed=0) is None
