@@ -192,8 +192,9 @@ class AuditableModel:
 
     @property
     def kernel_path(self) -> str:
-        """What the last plan ran on; others round differently (`lewm.planning.plan_kernels`)."""
-        return getattr(self.imagination, "kernel_path", "plain")
+        """What plans run on; others round differently (`lewm.planning.plan_kernels`)."""
+        choosing = self.imagination
+        return choosing.path_for(self._model) if isinstance(choosing, PlanKernels) else "plain"
 
     def tensors(self) -> dict[str, Tensor]:
         """All parameters and buffers by name: the whole state of the model."""

@@ -71,9 +71,13 @@ def identify(model: Any, *, adapter: str = "lewm") -> ModelState:
     )
 
 
-def model_digest(state: ModelState) -> str:
-    """What cells rest on that a model alone decides: tensors, configuration, adapter."""
-    parts = [state.tensor_digest, state.config_digest, state.adapter]
+def model_digest(state: ModelState, model: Any) -> str:
+    """What cells rest on that a model alone decides: tensors, configuration, adapter.
+
+    Also how it computes on this machine, which moves the last digits and so, now and then, a plan.
+    """
+    computes = getattr(model, "kernel_path", "plain")
+    parts = [state.tensor_digest, state.config_digest, state.adapter, computes]
     return hashlib.sha256(canonical(parts)).hexdigest()
 
 

@@ -119,7 +119,7 @@ def build(choices: Choices, runner: Runner) -> Workbench:
         profile=profile,
         seed=seed,
         identity={
-            "model": model_digest(state),
+            "model": model_digest(state, model),
             "world": _digest(simulator.scope()),
             "planner": _digest(scope.model_dump(mode="json")),
             "evaluator": source_digest(MEASURING),

@@ -8,7 +8,6 @@ that oneDNN reaches with a weight it may lay out itself (facts: 2.3 times in flo
 machine). Which one is faster is measured, never read off the vendor's name.
 """
 
-import time
 from collections.abc import Callable
 from functools import cache
 from typing import Literal
@@ -16,6 +15,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from lewm.planning.kernel_memory import remembered
+from lewm.speedup import speedup
 
 Activation = Literal["none", "gelu", "swish"]
 Library = Literal["torch", "onednn"]
@@ -115,22 +117,17 @@ def packing_works() -> bool:
     return torch.allclose(y, F.gelu(F.linear(x, weight, bias)), atol=1e-5)
 
 
-@cache
 def faster_library(width_in: int, width_out: int, num_rows: int = 150) -> Library:
     """The faster library for a linear layer of this shape in the calling thread; measured once."""
     if not packing_works():
         return "torch"
     x, weight = torch.ones(num_rows, width_in), torch.ones(width_out, width_in)
     by_torch, by_onednn = TorchLinear(weight, None, "none"), PackedLinear(weight, None, "none")
-    with torch.no_grad():
-        gain = _fastest_seconds(by_torch, x) / _fastest_seconds(by_onednn, x)
-    return "onednn" if gain > _GAIN_REQUIRED else "torch"
 
+    def faster() -> str:
+        with torch.no_grad():
+            gain = speedup(lambda: by_torch(x), lambda: by_onednn(x))
+        return "onednn" if gain > _GAIN_REQUIRED else "torch"
 
-def _fastest_seconds(linear: Linear, x: Tensor, repeats: int = 7) -> float:
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        linear(x)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    answer = remembered(f"linear {width_in} to {width_out}, {num_rows} rows", faster)
+    return "onednn" if answer == "onednn" else "torch"

@@ -1,12 +1,12 @@
 """Which implementation imagines a planner's candidates, chosen by measurement at the first plan.
 
 Two implementations differ by rounding, about 1e-6. For the choice to be the same at every start,
-the smallest models take the plain one unmeasured, and another must win clearly; what was taken is
-named by `kernel_path`, for records.
+the smallest models take the plain one unmeasured, another must win clearly, and what won is kept
+(lewm/planning/kernel_memory.py). What was taken is named by `kernel_path`, for records.
 """
 
+import json
 import os
-import time
 import weakref
 from collections.abc import Callable
 from typing import Literal
@@ -20,9 +20,11 @@ from lewm.model import LeWM
 from lewm.planning.fastplan import FastImagination, worker_threads
 from lewm.planning.fastplan_cuda import GraphImaginations
 from lewm.planning.imagination import Imagination, PlainImagination
+from lewm.planning.kernel_memory import remembered
 from lewm.planning.linears import faster_library, make_linear_by, packing_works
 from lewm.planning.packed import PackedPredictor
 from lewm.planning.rowwise import CompiledRowwise, make_rowwise
+from lewm.speedup import speedup
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 Choice = Literal["measured", "plain", "packed"]
@@ -35,8 +37,6 @@ _LONGEST_HISTORY = 16
 """Attention over more tokens is better left to torch."""
 _GAIN_REQUIRED = 1.3
 _TRIAL_SAMPLES, _TRIAL_HORIZON, _TRIAL_REPEATS = 32, 3, 3
-
-_measured: dict[tuple[ModelConfig, int], bool] = {}
 
 
 class PlanKernels:
@@ -71,11 +71,19 @@ class PlanKernels:
 
     def __call__(self, model: WorldModelModule, z: Tensor, past: Tensor) -> Imagination:
         """As `ImaginationFactory`."""
+        return self._prepared_for(model)(z, past)
+
+    def path_for(self, model: WorldModelModule) -> str:
+        """What imaginations of this model run on; prepares them."""
+        self._prepared_for(model)
+        return self.kernel_path
+
+    def _prepared_for(self, model: WorldModelModule) -> Prepared:
         state = tuple((t.data_ptr(), t._version) for t in model.state_dict().values())
         if self._prepared is None or self._model() is not model or self._state != state:
             self._prepared, self.kernel_path = self._prepare(model)
             self._model, self._state = weakref.ref(model), state
-        return self._prepared(z, past)
+        return self._prepared
 
     def _prepare(self, model: WorldModelModule) -> tuple[Prepared, str]:
         def plain(z: Tensor, past: Tensor) -> Imagination:
@@ -125,19 +133,19 @@ def _pack(model: LeWM, precision: Precision, num_threads: int) -> tuple[Prepared
 
 
 def _pays(packed: Prepared, plain: Prepared, config: ModelConfig, num_threads: int) -> bool:
-    """Whether `packed` is clearly faster, measured once per shape of model in a process."""
-    key = (config, num_threads)
-    if key not in _measured:
-        z = torch.zeros(1, 1, config.latent_width)
-        past = torch.zeros(1, 0, config.block_size, config.action_width)
-        shape = (1, _TRIAL_SAMPLES, _TRIAL_HORIZON, config.block_size, config.action_width)
-        blocks = torch.zeros(shape)
-        best = {packed: float("inf"), plain: float("inf")}
+    """Whether `packed` is clearly faster, measured once per shape of model on a machine."""
+    z = torch.zeros(1, 1, config.latent_width)
+    past = torch.zeros(1, 0, config.block_size, config.action_width)
+    shape = (1, _TRIAL_SAMPLES, _TRIAL_HORIZON, config.block_size, config.action_width)
+    blocks = torch.zeros(shape)
+
+    def imagine(prepared: Prepared) -> Tensor:
+        return prepared(z, past)(blocks, every_step=False)
+
+    def faster() -> str:
         with torch.no_grad():
-            for _ in range(_TRIAL_REPEATS):
-                for prepared in best:
-                    start = time.perf_counter()
-                    prepared(z, past)(blocks, every_step=False)
-                    best[prepared] = min(best[prepared], time.perf_counter() - start)
-        _measured[key] = best[plain] > _GAIN_REQUIRED * best[packed]
-    return _measured[key]
+            gain = speedup(lambda: imagine(plain), lambda: imagine(packed), repeats=_TRIAL_REPEATS)
+        return "packed" if gain > _GAIN_REQUIRED else "plain"
+
+    shown = json.dumps(config.to_json(), sort_keys=True)
+    return remembered(f"imagine {shown}, {num_threads} threads", faster) == "packed"

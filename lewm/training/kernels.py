@@ -8,7 +8,6 @@ oneDNN, which PyTorch also carries, may not (facts/environments.md section 2). `
 both. The two round differently, so a run keeps what it chose and its record says which.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, cast
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lewm.speedup import speedup
 from lewm.training.distributed import gather_to_all
 
 Kernels = Literal["torch", "onednn"]
@@ -67,14 +67,11 @@ def choose() -> Kernels:
     x = torch.randn(rows, width, generator=generator).requires_grad_()
     weight = torch.randn(4 * width, width, generator=generator).requires_grad_()
 
-    def seconds(product: Callable[[Tensor, Tensor, None], Tensor]) -> float:
-        started = time.perf_counter()
+    def train(product: Callable[[Tensor, Tensor, None], Tensor]) -> None:
         product(x, weight, None).sum().backward()  # type: ignore[no-untyped-call]
-        return time.perf_counter() - started
 
-    pairs = [(seconds(F.linear), seconds(linear)) for _ in range(8)]
-    theirs, ours = (min(taken) for taken in zip(*pairs, strict=True))
-    return "onednn" if theirs > _WORTH_IT * ours else "torch"
+    gain = speedup(lambda: train(F.linear), lambda: train(linear))
+    return "onednn" if gain > _WORTH_IT else "torch"
 
 
 def same_everywhere(wanted: str) -> Kernels:

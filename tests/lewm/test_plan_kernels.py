@@ -7,7 +7,7 @@ from lewm.adapter import AuditableModel
 from lewm.build import new_model
 from lewm.config import small, tiny
 from lewm.data.windows import ActionStats
-from lewm.planning import plan_kernels
+from lewm.planning import kernel_memory, plan_kernels
 from lewm.planning.fastplan import FastImagination
 from lewm.planning.imagination import PlainImagination
 from lewm.planning.linears import packing_works
@@ -16,8 +16,9 @@ from lewm.planning.plan_kernels import PlanKernels
 
 
 @pytest.fixture(autouse=True)
-def nothing_measured_before(monkeypatch):
-    monkeypatch.setattr(plan_kernels, "_measured", {})
+def nothing_measured_before(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(kernel_memory, "_answers", {})
 
 
 MEDIUM = replace(small(), predictor_width=128, predictor_depth=3, predictor_mlp_width=1024)
@@ -51,13 +52,28 @@ def test_other_models_take_what_the_measurement_says(monkeypatch, pays, kind):
     assert isinstance(PlanKernels()(frozen(MEDIUM), z, past), kind)
 
 
-def test_a_shape_is_measured_once_in_a_process():
-    kernels = [PlanKernels(num_threads=1), PlanKernels(num_threads=1)]
-    model, (z, past, _) = frozen(MEDIUM), start(MEDIUM)
-    for one in kernels:
-        one(model, z, past)
-    assert list(plan_kernels._measured) == [(MEDIUM, 1)]
-    assert kernels[0].kernel_path == kernels[1].kernel_path
+@pytest.mark.parametrize("gain", [5.0, 0.2])
+def test_what_the_clock_said_once_is_taken_by_every_later_process(monkeypatch, gain):
+    monkeypatch.setattr(plan_kernels, "speedup", lambda *_, **__: gain)
+    model = frozen(MEDIUM)
+    first = PlanKernels(num_threads=1).path_for(model)
+
+    monkeypatch.setattr(plan_kernels, "speedup", lambda *_, **__: 1 / gain)
+    again = PlanKernels(num_threads=1).path_for(model)
+    monkeypatch.setattr(kernel_memory, "_answers", {})  # as in another process
+    elsewhere = PlanKernels(num_threads=1).path_for(model)
+
+    assert first.split(",")[0] == ("packed" if gain > 1 else "plain")
+    assert first == again == elsewhere
+
+
+def test_another_number_of_threads_is_another_question(monkeypatch):
+    gains = iter([5.0, 0.2])
+    monkeypatch.setattr(plan_kernels, "speedup", lambda *_, **__: next(gains))
+    model = frozen(MEDIUM)
+
+    assert PlanKernels(num_threads=1).path_for(model).startswith("packed")
+    assert PlanKernels(num_threads=2).path_for(model) == "plain"
 
 
 def test_the_path_says_precision_library_rows_and_threads():
@@ -122,5 +138,7 @@ def test_a_model_to_be_audited_names_its_path():
     config = tiny()
     stats = ActionStats(mean=(0.0, 0.0), std=(1.0, 1.0))
     model = AuditableModel(frozen(config), stats, name="tiny", plan_config=PlanConfig())
-    model.imagine(torch.zeros(1, config.latent_width))
     assert model.kernel_path == "plain"
+
+    model.imagination = PlanKernels(num_threads=1, choice="packed")
+    assert model.kernel_path.startswith("packed, float32 by ")
