@@ -9,7 +9,6 @@ only them.
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from lewm.config import ModelConfig
 from lewm.data.reading import FileRead, read_file
 from lewm.data.windows import ActionStats
 from lewm.errors import LewmError
+from lewm.partial import written_whole
 from lewm.planning.plan_config import PlanConfig
 
 FORMAT = "lewm-checkpoint/1"
@@ -88,9 +88,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> str:
             f"{path} ends in {path.suffix or 'nothing'}, a checkpoint in .pt or .safetensors",
             next_step="choose one of these suffixes",
         )
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        partial.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -13,6 +13,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from lewm.partial import written_whole
+
 _FORMAT = "lewm.data.windows-statistics/1"
 
 
@@ -22,7 +24,8 @@ class Sidecar:
     def __init__(self, path: Path) -> None:
         self._data = path
         self._of = identity(path)  # before anything is computed: what changes meanwhile is stale
-        self.path = path.with_name(path.name + ".stats.json")
+        named = Path(os.path.abspath(path))  # "." has no name
+        self.path = named.parent / f"{named.name}.stats.json"
 
     def get(self, name: str) -> Any:
         """The result kept under this name, or None if there is none of the data as they are."""
@@ -31,13 +34,8 @@ class Sidecar:
     def put(self, name: str, value: Any) -> None:
         """Keep a result beside those that still hold."""
         content = {**self._load(), name: value, "format": _FORMAT, "of": self._of}
-        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
-        try:
+        with contextlib.suppress(OSError), written_whole(self.path) as partial:
             partial.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-            partial.replace(self.path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                partial.unlink()
 
     def _load(self) -> dict[str, Any]:
         try:

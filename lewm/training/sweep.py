@@ -27,6 +27,7 @@ from lewm.data.windows import Source, Windows
 from lewm.errors import LewmError
 from lewm.evaluation import cases as case_files
 from lewm.evaluation.evaluate import evaluate
+from lewm.partial import written_whole
 from lewm.planning.plan_config import PlanConfig
 from lewm.training.kernels import Kernels
 from lewm.training.recipes import checkpoint_of
@@ -203,6 +204,5 @@ def _finished(path: Path, of: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _write(path: Path, data: Any) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
-    partial.replace(path)
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
