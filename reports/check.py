@@ -10,7 +10,7 @@ def check(view: View) -> Html:
     """The section on checking."""
     return section(
         "check",
-        "10",
+        view.number("check"),
         "How to check this page",
         "A page proves nothing about itself. The signature is elsewhere, and covers these bytes, "
         "the record and the checkpoint's files.",
@@ -18,6 +18,7 @@ def check(view: View) -> Html:
         _digests(view),
         _files(view),
         tag("div", _evaluator(view), _timing(view), class_="pair"),
+        said="Commands, digests, evaluator, seeds and times.",
     )
 
 

@@ -1,18 +1,17 @@
-"""What was not measured, the claims in full, the suites' own words."""
+"""What was not measured, and the suites' own words."""
 
 from collections.abc import Sequence
 
-from envelope.records import Cell, Claim, SuiteText
-from reports.html import Html, Node, group, joined, tag
-from reports.parts import details, evidence, outcome_phrase, section, table
-from reports.view import View, claim_anchor
-from reports.words import FAMILY_WORDS, count, mark, scalar, short, verdict_word, with_interval
-
-SHOWN_SUITES = ("planning", "nuisance_shift", "voe", "horizon_drift")
+from envelope.records import Cell, SuiteText
+from reports.html import Html, Node, tag
+from reports.parts import details, section, table
+from reports.view import View
+from reports.words import FAMILY_WORDS, count, mark, scalar, short
 
 
 def unmeasured(view: View) -> Html:
     """Everything a reader might assume, and that nobody measured."""
+    crashed = [cell for cell in view.measurements.cells if cell.status == "crashed"]
     items = [
         tag(
             "li",
@@ -26,12 +25,20 @@ def unmeasured(view: View) -> Html:
         items = [tag("li", tag("p", "The record lists nothing. That is a claim by itself."))]
     return section(
         "not-measured",
-        "7",
+        view.number("not-measured"),
         "Not measured",
         "Things a reader may assume were measured, and were not. As much a result as the rest.",
         tag("ul", items, class_="gaps"),
-        _crashed([cell for cell in view.measurements.cells if cell.status == "crashed"]),
+        _crashed(crashed),
+        said=_said(view, len(crashed)),
     )
+
+
+def _said(view: View, num_crashed: int) -> str:
+    gaps = view.envelope.not_measured
+    named = "; ".join(gap.what for gap in gaps[:3]) + ("; …" if len(gaps) > 3 else "")
+    words = f"{count(len(gaps), 'gap')}: {named}." if gaps else "The record lists nothing."
+    return words + (f" {count(num_crashed, 'cell')} crashed." if num_crashed else "")
 
 
 def _crashed(cells: Sequence[Cell]) -> Html | None:
@@ -54,82 +61,19 @@ def _crashed(cells: Sequence[Cell]) -> Html | None:
     )
 
 
-def claims(view: View) -> Html:
-    """Every claim with its reason, criterion and evidence."""
-    items = [_claim(index, claim, view) for index, claim in enumerate(view.envelope.claims)]
-    return section(
-        "claims",
-        "8",
-        "Claims",
-        "Each sentence with the verdict in the record, the figures that decided, and the fields "
-        "whose change ends it.",
-        items or tag("p", "This record makes no claim.", class_="notice"),
-        _other(view),
-    )
-
-
-def _claim(index: int, claim: Claim, view: View) -> Html:
-    facts: list[tuple[str, Node]] = [
-        ("reason", claim.reason),
-        ("criterion", claim.criterion),
-        ("estimate", with_interval(claim.estimate, 3)),
-        (
-            "rests on",
-            joined([tag("code", path) for path in claim.rests_on]) if claim.rests_on else "nothing",
-        ),
-        ("evidence", _evidence(claim, view)),
-        ("suites", ", ".join(claim.suites) or "none"),
-    ]
-    return tag(
-        "article",
-        tag(
-            "header",
-            verdict_word(claim.verdict),
-            tag("span", outcome_phrase(claim), class_="outcome"),
-            tag("span", claim.kind, class_="kind"),
-            tag(
-                "span",
-                f"{claim.family} {FAMILY_WORDS[claim.family]}".removeprefix("base "),
-                class_="kind",
-            ),
-            tag("code", claim.id),
-        ),
-        tag("h3", claim.statement),
-        tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts]),
-        id=claim_anchor(index),
-        class_=f"claim {claim.verdict}",
-    )
-
-
-def _evidence(claim: Claim, view: View) -> Node:
-    if not claim.evidence:
-        return tag("span", mark("hollow"), "not measured", class_="missing")
-    links = joined([view.evidence_link(item) for item in claim.evidence])
-    if len(claim.evidence) <= 2:
-        return links
-    return details(count(len(claim.evidence), "measurement"), tag("p", links))
-
-
-def _other(view: View) -> Html | None:
-    found = view.measurements.summaries
-    names = dict.fromkeys(m.suite for m in found if m.suite not in SHOWN_SUITES)
-    if not names:
-        return None
-    return group(tag("h3", "Other evidence"), evidence(view, list(names)))
-
-
 def suites(view: View) -> Html:
     """What each suite asks, and is blind to, in its own words."""
     items = [_suite(suite) for suite in view.envelope.suites]
     return section(
         "suites",
-        "9",
+        view.number("suites"),
         "Suites",
         "Each suite asks one question and says what it cannot see.",
         tag("div", items, class_="suites")
         if items
         else tag("p", mark("hollow"), "No suite is recorded: not measured.", class_="notice"),
         _criteria(view),
+        said=", ".join(suite.name.replace("_", " ") for suite in view.envelope.suites) + ".",
     )
 
 

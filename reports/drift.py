@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from envelope.records import Estimate, Measurement, Scalar
+from envelope.records import Claim, Estimate, Measurement, Scalar
+from reports.evidence import evidence
 from reports.html import Html, group, tag
-from reports.parts import evidence, not_measured, section, verdict_lines
+from reports.parts import not_measured, section, verdict_lines
 from reports.svg import Label, Panel, chart, domain_of, rounded
 from reports.view import View
-from reports.words import short
+from reports.words import number, short
 
 HEIGHT = 268.0
 
@@ -15,6 +16,7 @@ HEIGHT = 268.0
 def drift(view: View) -> Html:
     """The section on rollout error and goal distance."""
     found = view.of_suite("horizon_drift")
+    claims = [claim for claim in view.envelope.claims if claim.family == "F7"]
     body = (
         group(
             tag("div", _ratio(view), _offsets(view), class_="figures"),
@@ -25,13 +27,28 @@ def drift(view: View) -> Html:
     )
     return section(
         "drift",
-        "6",
+        view.number("drift"),
         "Drift",
         "How far ahead may the planner look? Error of the imagined latent, in units of assuming "
         "that nothing moves: at 1 the model adds nothing.",
-        verdict_lines([c for c in view.envelope.claims if c.family == "F7"], view),
+        verdict_lines(claims, view),
         body,
+        claims=claims,
+        said=_said(view, claims),
     )
+
+
+def _said(view: View, claims: Sequence[Claim]) -> str:
+    horizon = view.envelope.planner_scope.horizon
+    found = view.estimate("horizon_drift", "drift_ratio", horizon=horizon)
+    if found is None:
+        return "Not measured."
+    words = f"At the planner's {horizon} model steps the error is {number(found.value, 3)} of "
+    words += "assuming that nothing moves"
+    for claim in claims:
+        if claim.id == "drift.usable_horizon" and claim.estimate is not None:
+            words += f"; usable up to {short(claim.estimate.low)}"
+    return words + "."
 
 
 def number_of(value: Scalar | None) -> float | None:

@@ -23,14 +23,36 @@ def fields(view: View) -> Html:
     ]
     return section(
         "scope",
-        "1",
+        view.number("scope"),
         "The five fields",
         "The conditions this record speaks about. A deployment is inside when every field is; "
         "what is not listed here was not measured.",
         [_fields_table(title, rows, view) for title, rows in groups],
         tag("h3", "Revalidation triggers", id="triggers"),
         _triggers(view),
+        said=_said(record),
     )
+
+
+def _said(record: Envelope) -> str:
+    scope = record.input_scope
+    off = [
+        name.replace("_", " ")
+        for name, n in scope.nuisance.items()
+        if n.admitted.low < n.admitted.high
+    ]
+    words = ", ".join(off) if off else "no nuisance"
+    return (
+        f"{scope.world}, {planner_words(record)}; {words} admitted off nominal; "
+        f"{count(len(record.monitors), 'monitor')}; "
+        f"{count(len(record.revalidation_triggers), 'trigger')}."
+    )
+
+
+def planner_words(record: Envelope) -> str:
+    """The planner in one phrase."""
+    p = record.planner_scope
+    return f"{p.algorithm} {p.num_samples}\u2009×\u2009{p.iterations}, horizon {p.horizon}"
 
 
 def _fields_table(title: str, rows: Sequence[Row], view: View) -> Html:
@@ -71,7 +93,9 @@ def _input_rows(record: Envelope) -> list[Row]:
     ]
     for name, nuisance in scope.nuisance.items():
         rows.append((f"input_scope.nuisance.{name}", _nuisance(nuisance)))
-    joint = "a joint cell held" if scope.joint else "one nuisance off nominal at a time"
+    joint = "one nuisance off nominal at a time"
+    if scope.joint:
+        joint = f"joint cells held, up to {short(scope.joint_scale)} of every admitted range"
     return [*rows, ("input_scope.joint", joint)]
 
 

@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 
 from envelope.records import Claim, Envelope, Monitor, Verdict
+from reports.fields import planner_words
 from reports.html import Html, Node, group, joined, tag
 from reports.view import View, claim_anchor
-from reports.words import (
-    FAMILY_WORDS,
-    OUTCOME_WORDS,
-    VERDICTS,
-    count,
-    mark,
-    moment,
-)
+from reports.words import VERDICTS, count, mark, moment, short
 
+MOST_NAMED = 12
+"""Claims that the first screen names one by one."""
 _ASSURANCE = {
     "self_attested": "Measured by those who publish it; nobody else has checked.",
     "third_party": "Measured by a third party.",
@@ -47,12 +43,6 @@ def header(view: View) -> Html:
     )
 
 
-def planner_words(record: Envelope) -> str:
-    """The planner in one phrase."""
-    p = record.planner_scope
-    return f"{p.algorithm} {p.num_samples}\u2009×\u2009{p.iterations}, horizon {p.horizon}"
-
-
 def verdicts(view: View) -> Html:
     """Counts with one mark per claim, and a sentence."""
     return tag(
@@ -60,14 +50,38 @@ def verdicts(view: View) -> Html:
         tag("h2", "Verdicts", class_="unseen"),
         tag("div", [_tally(view, verdict) for verdict in VERDICTS], class_="tallies"),
         tag("p", _sentence(view.envelope.claims), class_="sentence"),
+        _named(view),
+        _note() if view.envelope.claims else None,
         id="verdicts",
         class_="front",
     )
 
 
-def roll(view: View) -> Html:
-    """Every claim by name, with shape, colour and word."""
-    note = tag(
+def _named(view: View) -> Html | None:
+    """The claims to look at first: requirements that fail, and what stayed open."""
+    claims = view.envelope.claims
+    lines = (
+        ("fails", "Not met", [c for c in _of(claims, "fails") if c.kind == "requirement"]),
+        ("unknown", "Open", _of(claims, "unknown")),
+    )
+    items = [
+        tag(
+            "li",
+            mark(verdict),
+            tag("b", f"{words}: "),
+            joined([view.claim_link(claim.id) for claim in found[:MOST_NAMED]]),
+            tag("a", f", and {len(found) - MOST_NAMED} more", href="#claims")
+            if len(found) > MOST_NAMED
+            else None,
+        )
+        for verdict, words, found in lines
+        if found
+    ]
+    return tag("ul", items, class_="marks named") if items else None
+
+
+def _note() -> Html:
+    return tag(
         "p",
         "A failing ",
         tag("b", "bound"),
@@ -76,15 +90,10 @@ def roll(view: View) -> Html:
         tag("b", "requirement"),
         " is a defect for this use. ",
         tag("b", "Unknown"),
-        " is never a pass.",
+        " is never a pass. Whether a deployment is inside is said by ",
+        tag("code", "envelope check"),
+        ".",
         class_="small",
-    )
-    return tag(
-        "section",
-        tag("h2", "Every claim", class_="unseen"),
-        _chips(view),
-        note,
-        class_="front roll",
     )
 
 
@@ -136,49 +145,6 @@ def _sentence(claims: Sequence[Claim]) -> str:
     return f"{first} What failed: {', and '.join(what)}."
 
 
-def _chips(view: View) -> Html:
-    groups: dict[str, list[tuple[int, Claim]]] = {}
-    for index, claim in enumerate(view.envelope.claims):
-        groups.setdefault(_head_of(claim), []).append((index, claim))
-    rows = [
-        tag(
-            "div",
-            tag("dt", prefix, tag("span", _families([c for _, c in members]))),
-            tag("dd", [_chip(index, claim, prefix) for index, claim in members]),
-        )
-        for prefix, members in groups.items()
-    ]
-    return tag("dl", rows, class_="chips")
-
-
-def _head_of(claim: Claim) -> str:
-    parts = claim.id.split(".")
-    return ".".join(parts[: 2 if claim.family == "F5" and len(parts) > 2 else 1])
-
-
-def _families(claims: Sequence[Claim]) -> str:
-    names = dict.fromkeys(claim.family for claim in claims)
-    return ", ".join(
-        FAMILY_WORDS[name] if name == "base" else f"{name} {FAMILY_WORDS[name]}" for name in names
-    )
-
-
-def _chip(index: int, claim: Claim, prefix: str) -> Html:
-    name = claim.id.removeprefix(prefix + ".")
-    return tag(
-        "a",
-        mark(claim.verdict),
-        tag(
-            "span",
-            tag("b", name),
-            tag("span", tag("em", claim.verdict), " · ", OUTCOME_WORDS[claim.outcome]),
-        ),
-        class_=f"chip {claim.verdict}",
-        href=f"#{claim_anchor(index)}",
-        title=claim.statement,
-    )
-
-
 def cards(view: View) -> Html:
     """Three boxes: what no monitor sees, what ends validity, what this page does not say."""
     return tag("div", _unseen(view), _endings(view), _boundary(view), class_="cards")
@@ -203,14 +169,26 @@ def _unseen(view: View) -> Html:
             for claim in record.claims
             if claim.outcome == "fails_silently"
         ]
-        body = [_monitor_sight(monitor, record) for monitor in record.monitors]
+        common = _blind_to_all(record)
+        body = [
+            tag("ul", _sight("fails", "every monitor is blind to", common), class_="marks")
+            if common
+            else None,
+            [_monitor_sight(monitor, record, common) for monitor in record.monitors],
+        ]
         if silent:
             body.append(tag("h4", "planning fails, and no monitor says so"))
             body.append(tag("ul", _sight("fails", "silent under", silent), class_="marks"))
-    return _card("What the monitor cannot see", body)
+    return _card("What the monitor cannot see", body, class_="unseen-card")
 
 
-def _monitor_sight(monitor: Monitor, record: Envelope) -> Html:
+def _blind_to_all(record: Envelope) -> list[str]:
+    """Classes that each of several monitors is blind to, to be said once."""
+    first, *rest = record.monitors
+    return [name for name in first.blind_spots if rest and all(name in m.blind_spots for m in rest)]
+
+
+def _monitor_sight(monitor: Monitor, record: Envelope, common: Sequence[str]) -> Html:
     seen = {s.violation for s in monitor.sensitivity}
     unsettled = sorted(
         {
@@ -222,8 +200,9 @@ def _monitor_sight(monitor: Monitor, record: Envelope) -> Html:
         }
     )
     untried = [name for name in record.criteria.violations if name not in seen]
+    alone = [name for name in monitor.blind_spots if name not in common]
     lines = [
-        _sight("fails", "blind to", monitor.blind_spots),
+        _sight("fails", "also blind to" if common else "blind to", alone),
         _sight("unknown", "unsettled", unsettled),
         _sight("hollow", "not measured", untried),
     ]
@@ -237,7 +216,8 @@ def _monitor_sight(monitor: Monitor, record: Envelope) -> Html:
         )
     nothing = None
     if control is None and not any(lines):
-        nothing = tag("li", "no violation class that was tried was found to be a blind spot")
+        words = "no more" if common else "no violation class that was tried"
+        nothing = tag("li", f"{words} was found to be a blind spot")
     heading = tag("h4", tag("code", monitor.name), " alarms above ", f"{monitor.threshold:.4g}")
     return group(heading, tag("ul", lines, control, nothing, class_="marks"))
 
@@ -277,7 +257,7 @@ def _boundary(view: View) -> Html:
     record = view.envelope
     scope = record.input_scope
     joint = (
-        "Several nuisances at once were measured together inside the admitted ranges, and held."
+        f"Several nuisances at once beyond {short(scope.joint_scale)} of their admitted ranges."
         if scope.joint
         else "One nuisance at a time. Two off nominal at once is unmeasured."
     )

@@ -22,7 +22,7 @@ _ABSOLUTE_PATH = re.compile(
 )
 
 _NO_END_TAG = frozenset({"br", "hr", "wbr", "img", "link", "meta", "col"})
-_SELF_CLOSING = frozenset({"path", "line", "rect", "circle", "polygon", "polyline", "use"})
+_SELF_CLOSING = frozenset({"path", "line", "rect", "circle", "polygon", "polyline", "use", "image"})
 
 
 @dataclass(frozen=True, slots=True)

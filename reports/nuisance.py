@@ -6,14 +6,16 @@ from itertools import pairwise
 
 from envelope.records import Claim, Estimate, Measurement, NuisanceScope, Picture, Scalar
 from reports.drift import along, number_of
+from reports.evidence import evidence
 from reports.fields import closed_loop_words, range_words
 from reports.frames import still
 from reports.html import Html, Node, group, tag
-from reports.parts import evidence, not_measured, outcome_phrase, section
+from reports.joint import CLAIM, is_joint
+from reports.parts import not_measured, outcome_phrase, section
 from reports.strengths import strengths
 from reports.svg import Label, Panel, chart, domain_of, rounded
 from reports.view import View
-from reports.words import amount, short, unit_word, verdict_word
+from reports.words import OUTCOME_WORDS, amount, short, unit_word, verdict_word
 
 SUITE = "nuisance_shift"
 SHAPES = {"current": "disc", "goal": "square", "both": "diamond"}
@@ -23,20 +25,38 @@ RATE_HEIGHT, ALARM_HEIGHT, MOVE_HEIGHT, GAP = 124.0, 62.0, 78.0, 42.0
 def nuisances(view: View) -> Html:
     """The section on what a nuisance does to planning and to the alarm."""
     names = _classes(view)
+    claims = [claim for claim in view.claims_under("nuisance") if claim.id != CLAIM]
     cards = [_card(name, view) for name in names]
     body = (
-        group(_legend(), tag("div", cards, class_="multiples"), evidence(view, [SUITE]))
+        group(
+            _legend(),
+            tag("div", cards, class_="multiples"),
+            evidence(view, [SUITE], lambda m: not is_joint(m)),
+        )
         if names
         else not_measured("planning and alarms under nuisances.")
     )
     return section(
         "nuisance",
-        "4",
+        view.number("nuisance"),
         "Nuisances",
         "How much of a change that should not matter can the planner take, and does the monitor "
         "notice when it is too much? A failure without an alarm is silent.",
         body,
+        claims=claims,
+        said=_said(claims),
     )
+
+
+def _said(claims: Sequence[Claim]) -> str:
+    """Which classes leave planning alone, and how the others fail."""
+    told: dict[str, list[str]] = {}
+    for claim in claims:
+        name = claim.id.removeprefix("nuisance.")
+        told.setdefault(OUTCOME_WORDS[claim.outcome], []).append(name)
+    parts = [f"{words} {', '.join(names)}" for words, names in told.items()]
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else "No claim."
 
 
 def _classes(view: View) -> list[str]:
@@ -274,11 +294,10 @@ def _open_lines(rows: Sequence[Measurement], panel: Panel, labels: list[Label]) 
         if (points := along(members, "amount"))
     }
     several = _overlapping(list(groups.values()))
-    for key, points in groups.items():
-        name = " · ".join(str(value) for _, value in key)
+    for points in groups.values():
         lines.append(panel.band(points, "area") if not several else None)
         lines.append(panel.line([(x, e.value) for x, e in points], "series thin"))
-        lines.append([panel.dot(x, e, f"{name} {short(x)}", "small", "disc") for x, e in points])
+        lines.append(panel.specks(points))
     if several:
         worst = max(groups.items(), key=lambda item: item[1][-1][1].value)
         direction = dict(worst[0]).get("direction", "")

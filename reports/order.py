@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from envelope.records import Family
 from reports.html import Html, Node, tag
-from reports.parts import section
+from reports.parts import counted, section
 from reports.view import View
-from reports.words import VERDICTS, count, mark
+from reports.words import count, mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,25 @@ def order(view: View) -> Html:
     ]
     return section(
         "order",
-        "2",
+        view.number("order"),
         "Working order",
-        _sentence(states),
+        "An audit has an order: what a later step found rests on the earlier ones.",
         tag("ol", items, class_="steps"),
+        said=_sentence(states),
+        is_open=True,
     )
 
 
 def measured_families(view: View) -> set[str]:
-    """Families of which the record holds at least one estimate."""
+    """Families of which the record holds at least one estimate, by suite or behind a claim."""
     family_of = {suite.name: suite.family for suite in view.envelope.suites}
-    return {
-        family_of[m.suite]
-        for m in view.measurements.summaries
-        if m.estimate is not None and m.suite in family_of
+    found: set[str] = {
+        family_of[m.suite] for m in view.evidence if m.estimate is not None and m.suite in family_of
+    }
+    return found | {
+        claim.family
+        for claim in view.envelope.claims
+        if any((m := view.measurement(item)) and m.estimate for item in claim.evidence)
     }
 
 
@@ -100,15 +105,7 @@ def _found(step: Step, view: View) -> Node:
     measured = measured_families(view)
     missing = [family for family in step.families if family not in measured]
     claims = [claim for claim in view.envelope.claims if claim.family in step.families]
-    parts: list[Node] = []
-    for verdict in VERDICTS:
-        num = sum(claim.verdict == verdict for claim in claims)
-        if num:
-            parts.append(
-                tag("span", mark(verdict), f"{num} {verdict}", class_=f"verdict {verdict}")
-            )
-    if not claims:
-        parts.append("no claim")
+    parts = counted(claims) if claims else "no claim"
     if step.families == ("F6",) and not view.envelope.model_state.tuning:
         return tag("span", "the model is as trained", class_="found")
     gap = None

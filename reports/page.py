@@ -2,42 +2,55 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
 from envelope.errors import EnvelopeError
 from envelope.records import Envelope, Measurements
 from envelope.strict import canonical
-from reports.blindspots import blind_spots
 from reports.check import check
-from reports.closing import claims, suites, unmeasured
+from reports.claims import claims
+from reports.closing import suites, unmeasured
 from reports.drift import drift
+from reports.exploitation import exploitation
 from reports.fields import fields
-from reports.frames import fitting
-from reports.front import cards, header, roll, verdicts
+from reports.frames import fitting, sheet
+from reports.front import cards, header, verdicts
 from reports.html import Html, tag
+from reports.joint import joint
 from reports.marks import sprite
+from reports.monitors import monitors
 from reports.nuisance import nuisances
 from reports.order import order
 from reports.planning import planning
+from reports.representation import representation
 from reports.view import View
+from reports.worst_case import worst_case
 
-LIMIT_BYTES = 2_000_000
+LIMIT_BYTES = 1_000_000
 """Largest page; pictures that would exceed it are left out, and the page says how many."""
 
-CONTENTS = (
-    ("verdicts", "Verdicts"),
-    ("scope", "The five fields"),
-    ("order", "Working order"),
-    ("planning", "Planning"),
-    ("nuisance", "Nuisances"),
-    ("blind-spots", "Blind spots"),
-    ("drift", "Drift"),
-    ("not-measured", "Not measured"),
-    ("claims", "Claims"),
-    ("suites", "Suites"),
-    ("check", "How to check this page"),
+SECTIONS: tuple[tuple[str, str, Callable[[View], Html]], ...] = (
+    ("scope", "The five fields", fields),
+    ("order", "Working order", order),
+    ("planning", "Planning", planning),
+    ("representation", "Representation", representation),
+    ("nuisance", "Nuisances", nuisances),
+    ("joint", "Several at once", joint),
+    ("worst-case", "Worst case", worst_case),
+    ("blind-spots", "Monitors", monitors),
+    ("exploitation", "Exploitation", exploitation),
+    ("drift", "Drift", drift),
+    ("not-measured", "Not measured", unmeasured),
+    ("claims", "Claims in full", claims),
+    ("suites", "Suites", suites),
+    ("check", "How to check", check),
 )
+"""Anchor, words of the contents, and what draws the section."""
+
+
+NUMBERS = {anchor: str(place) for place, (anchor, _, _) in enumerate(SECTIONS, start=1)}
 
 
 def record_digest(envelope: Envelope) -> str:
@@ -74,12 +87,12 @@ def render(envelope: Envelope, measurements: Measurements) -> bytes:
     """
     _same_run(envelope, measurements)
     digest = record_digest(envelope)
-    bare = _page(View(envelope, measurements, [], digest))
+    bare = _page(View(envelope, measurements, [], digest, NUMBERS))
     room = LIMIT_BYTES - len(bare)
     pictures = fitting(measurements.pictures, room)
     if not pictures:
         return bare
-    return _page(View(envelope, measurements, pictures, digest))
+    return _page(View(envelope, measurements, pictures, digest, NUMBERS))
 
 
 def _same_run(envelope: Envelope, measurements: Measurements) -> None:
@@ -130,6 +143,7 @@ def _page(view: View) -> bytes:
     body = tag(
         "body",
         sprite(),
+        sheet(view.pictures),
         tag("a", "Skip to the verdicts", href="#verdicts", class_="skip"),
         tag(
             "div",
@@ -139,17 +153,7 @@ def _page(view: View) -> bytes:
                 "main",
                 verdicts(view),
                 cards(view),
-                roll(view),
-                fields(view),
-                order(view),
-                planning(view),
-                nuisances(view),
-                blind_spots(view),
-                drift(view),
-                unmeasured(view),
-                claims(view),
-                suites(view),
-                check(view),
+                [draw(view) for _, _, draw in SECTIONS],
                 _left_out(view),
             ),
             class_="page",
@@ -160,7 +164,10 @@ def _page(view: View) -> bytes:
 
 
 def _contents() -> Html:
-    links = [tag("li", tag("a", words, href=f"#{anchor}")) for anchor, words in CONTENTS]
+    links = [
+        tag("li", tag("a", words, href=f"#{anchor}"))
+        for anchor, words in (("verdicts", "Verdicts"), *((a, w) for a, w, _ in SECTIONS))
+    ]
     return tag(
         "nav",
         tag("details", tag("summary", "Contents"), tag("ol", links)),

@@ -1,28 +1,63 @@
-"""Parts that several sections use: tables, sections, notices, evidence in full."""
+"""Parts that several sections use: tables, sections, notices."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from envelope.records import Claim, Measurement, Scalar
-from reports.html import Html, Node, group, tag
-from reports.view import View, evidence_anchor
-from reports.words import (
-    OUTCOME_WORDS,
-    count,
-    interval,
-    mark,
-    number,
-    p_value,
-    scalar,
-    unit_word,
-    verdict_word,
-)
+from envelope.records import Claim
+from reports.html import Html, Node, tag
+from reports.view import View
+from reports.words import OUTCOME_WORDS, VERDICTS, mark, verdict_word
 
 
-def section(anchor: str, num: str, title: str, lead: Node, *children: Node) -> Html:
-    """A numbered section with one sentence that says what it answers."""
-    head = tag("h2", tag("a", num, href=f"#{anchor}", class_="num", aria_hidden="true"), title)
+def section(
+    anchor: str,
+    num: str,
+    title: str,
+    lead: Node,
+    *children: Node,
+    claims: Sequence[Claim] = (),
+    said: Node = None,
+    is_open: bool = False,
+) -> Html:
+    """A numbered section behind its heading and one line that says what was found.
+
+    The anchor lies inside, so that a link to it, or to anything below it, opens the section.
+
+    Args:
+        anchor: unique within the page.
+        num: as the contents count it.
+        title: the heading.
+        lead: which question it answers.
+        children: the section itself.
+        claims: those that it is about; their verdicts are counted beside the heading.
+        said: what was found, in a sentence.
+        is_open: whether it is open at first.
+    """
+    line = tag("span", counted(claims), tag("span", said, class_="found-words"), class_="said")
+    head = tag("h2", tag("span", num, class_="num", aria_hidden="true"), title)
     opening = tag("p", lead, class_="lead") if lead is not None else None
-    return tag("section", head, opening, *children, id=anchor)
+    return tag(
+        "section",
+        tag(
+            "details",
+            tag("summary", head, line),
+            tag("div", opening, *children, id=anchor, class_="body"),
+            open=is_open,
+        ),
+        class_="part",
+    )
+
+
+def counted(claims: Sequence[Claim]) -> Node:
+    """How many of some claims have each verdict, with shape, colour and word."""
+    parts = []
+    for verdict in VERDICTS:
+        num = sum(claim.verdict == verdict for claim in claims)
+        if num:
+            word = {"holds": "hold", "fails": "fail"}.get(verdict, verdict) if num > 1 else verdict
+            parts.append(
+                tag("span", mark(verdict), tag("b", f"{num} {word}"), class_=f"verdict {verdict}")
+            )
+    return parts
 
 
 def table(
@@ -106,55 +141,3 @@ def verdict_lines(claims: Sequence[Claim], view: View) -> Html | None:
     if not claims:
         return None
     return tag("div", [verdict_line(claim, view) for claim in claims], class_="claim-lines")
-
-
-def evidence(view: View, suites: Sequence[str]) -> Html | None:
-    """Every measurement of the suites, one table per quantity, closed at first."""
-    found: dict[tuple[str, str], dict[str, Measurement]] = {}
-    for index, measurement in enumerate(view.measurements.summaries):
-        if measurement.suite in suites:
-            key = (measurement.suite, measurement.quantity)
-            found.setdefault(key, {})[evidence_anchor(index)] = measurement
-    if not found:
-        return None
-    total = sum(len(rows) for rows in found.values())
-    tables = [_quantity(suite, name, rows) for (suite, name), rows in found.items()]
-    return details(f"Numbers behind this section: {count(total, 'measurement')}", tables)
-
-
-def _quantity(suite: str, name: str, found: Mapping[str, Measurement]) -> Html:
-    rows = list(found.values())
-    keys = list(dict.fromkeys(key for row in rows for key in row.condition))
-    with_p = any(row.p_holm is not None for row in rows)
-    with_note = any(row.note for row in rows)
-    heads = [*keys, "value", "unit", "95 % interval", "episodes", "method"]
-    heads += ["p (Holm)"] * with_p + ["note"] * with_note
-    if not keys:
-        heads = ["quantity", *heads]
-    body = [_measurement(row, keys, with_p, with_note) for row in rows]
-    return table(f"{suite}/{name}", heads, body, class_="numbers", ids=list(found))
-
-
-def _measurement(
-    row: Measurement, keys: Sequence[str], with_p: bool, with_note: bool
-) -> list[Node]:
-    cells: list[Node] = [_setting(row.condition.get(key)) for key in keys] or [row.quantity]
-    if row.estimate is None:
-        cells += [group(mark("hollow"), "not measured"), unit_word(row.unit), "–", "–", "–"]
-    else:
-        cells += [
-            number(row.estimate.value),
-            unit_word(row.unit) or "1",
-            interval(row.estimate),
-            scalar(row.estimate.episodes),
-            row.estimate.interval.replace("_", "-"),
-        ]
-    if with_p:
-        cells.append("–" if row.p_holm is None else p_value(row.p_holm))
-    if with_note:
-        cells.append(row.note)
-    return cells
-
-
-def _setting(value: Scalar | None) -> str:
-    return "–" if value is None else scalar(value)

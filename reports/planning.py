@@ -1,7 +1,8 @@
 """Planning on the clean world: the model against its floor, its twin and the ceiling."""
 
+from reports.evidence import evidence
 from reports.html import Html, group, tag
-from reports.parts import evidence, not_measured, section, verdict_lines
+from reports.parts import not_measured, section, verdict_lines
 from reports.svg import Row, domain_of, dot_rows, rounded
 from reports.view import View
 from reports.words import count, scalar, short
@@ -12,11 +13,18 @@ ARMS = (
     ("untrained_twin", "untrained twin, same planner", "reference"),
     ("random", "random actions (floor)", "reference"),
 )
+_SHORT = {
+    "model": "the model",
+    "untrained_twin": "its untrained twin",
+    "random": "random actions",
+    "true_dynamics": "true dynamics",
+}
 
 
 def planning(view: View) -> Html:
     """The section on clean closed-loop success."""
     found = view.of_suite("planning")
+    claims = [claim for claim in view.envelope.claims if claim.family == "base"]
     body = (
         group(tag("div", _arms(view), _gains(view), class_="figures"), evidence(view, ["planning"]))
         if found
@@ -24,13 +32,25 @@ def planning(view: View) -> Html:
     )
     return section(
         "planning",
-        "3",
+        view.number("planning"),
         "Planning",
         "Does the planner reach its goals with this model, and how much of that is the model's "
         "own doing? Every arm runs the same starts and goals.",
-        verdict_lines([c for c in view.envelope.claims if c.family == "base"], view),
+        verdict_lines(claims, view),
         body,
+        claims=claims,
+        said=_said(view),
+        is_open=True,
     )
+
+
+def _said(view: View) -> str:
+    parts = [
+        f"{words} {rounded(found.value)}"
+        for arm, words in _SHORT.items()
+        if (found := view.estimate("planning", "success", arm=arm))
+    ]
+    return f"Success in closed loop: {', '.join(parts)}." if parts else "Not measured."
 
 
 def _arms(view: View) -> Html:

@@ -183,6 +183,15 @@ class Panel:
         point = symbol(shape, at, self.y(estimate.value))
         return tag("g", tag("title", words), bar, point, class_=f"dot {class_}")
 
+    def specks(self, points: Sequence[tuple[float, Estimate]]) -> Html:
+        """Small values with their whiskers, where many stand close together."""
+        bars = [f"M{self.x(x):.1f} {self.y(e.low):.1f}V{self.y(e.high):.1f}" for x, e in points]
+        values = [f"M{self.x(x):.1f} {self.y(e.value):.1f}h0" for x, e in points]
+        return group(
+            tag("path", d="".join(bars), class_="whiskers"),
+            tag("path", d="".join(values), class_="specks"),
+        )
+
     def margin(self, labels: Iterable[Label]) -> Html:
         """Labels beside their heights, moved apart where they would touch."""
         wanted = sorted(labels, key=lambda label: (label.y, label.words))
@@ -245,10 +254,11 @@ def dot_rows(
 def _dot_row(row: Row, x: Scale, top: float) -> Html:
     middle = top + 31
     track = tag("line", x1=x.start, x2=x.end, y1=middle, y2=middle, class_="rule")
+    limit_word = tag("tspan", f"  {row.limit[1]}", class_="limit-word") if row.limit else None
     head = tag(
         "text",
         row.name,
-        tag("tspan", f"  {row.limit[1]}", class_="limit-word") if row.limit else None,
+        limit_word,
         x=x.start,
         y=top + 18,
         class_="row-name",

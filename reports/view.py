@@ -1,7 +1,7 @@
 """The record, indexed for reading: nothing is computed here that the record does not say."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from envelope.records import Claim, Envelope, Estimate, Measurement, Measurements, Picture, Scalar
@@ -18,20 +18,27 @@ class View:
     """The pictures that fit on the page."""
     digest: str
     """SHA-256 of the canonical JSON of the record."""
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    """Number of each section by its anchor."""
     _claim_at: dict[str, int] = field(init=False)
     _evidence_at: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         record = self.envelope
         object.__setattr__(self, "_claim_at", {c.id: i for i, c in enumerate(record.claims)})
-        places = {m.id: i for i, m in enumerate(self.measurements.summaries)}
+        places = {m.id: i for i, m in enumerate(self.evidence)}
         object.__setattr__(self, "_evidence_at", places)
+
+    @property
+    def evidence(self) -> Sequence[Measurement]:
+        """Every measurement behind the claims, in record order."""
+        return self.measurements.summaries
 
     def find(self, suite: str, quantity: str, **condition: Scalar) -> list[Measurement]:
         """Evidence of one quantity under the given part of a condition, in record order."""
         return [
             m
-            for m in self.measurements.summaries
+            for m in self.evidence
             if m.suite == suite
             and m.quantity == quantity
             and all(m.condition.get(key) == value for key, value in condition.items())
@@ -43,7 +50,7 @@ class View:
 
     def of_suite(self, suite: str) -> list[Measurement]:
         """All evidence of a suite."""
-        return [m for m in self.measurements.summaries if m.suite == suite]
+        return [m for m in self.evidence if m.suite == suite]
 
     def shown(self, suite: str) -> list[Picture]:
         """Pictures of a suite."""
@@ -102,6 +109,19 @@ class View:
                 return prefix
         return claim_id
 
+    def measurement(self, evidence_id: str) -> Measurement | None:
+        """The measurement of an id, if the record has it."""
+        at = self._evidence_at.get(evidence_id)
+        return None if at is None else self.evidence[at]
+
+    def evidence_href(self, evidence_id: str) -> str:
+        """Where a measurement of this record stands on the page."""
+        return f"#{evidence_anchor(self._evidence_at[evidence_id])}"
+
+    def number(self, anchor: str) -> str:
+        """The number of a section, as the contents count it."""
+        return self.numbers.get(anchor, "")
+
     def evidence_link(self, evidence_id: str) -> Html:
         """Link to the table row of a measurement, or what is missing."""
         at = self._evidence_at.get(evidence_id)
@@ -120,6 +140,12 @@ def dotted(path: str) -> Html:
 def below(path: str, prefix: str) -> bool:
     """Whether a dotted path is the prefix or lies below it."""
     return path == prefix or path.startswith(prefix + ".")
+
+
+def head_of(claim: Claim) -> str:
+    """What a claim is about: the first part of its id, for monitors the first two."""
+    parts = claim.id.split(".")
+    return ".".join(parts[: 2 if claim.family == "F5" and len(parts) > 2 else 1])
 
 
 def claim_anchor(index: int) -> str:
