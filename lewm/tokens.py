@@ -30,7 +30,7 @@ class PatchEncoder(Encoder):
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, 3, size, size) normalized to (B, P, encoder width)."""
         x = self.embeddings(pixels)
-        for block in self.encoder["layer"]:  # type: ignore[arg-type,union-attr]
+        for block in self.encoder["layer"]:  # type: ignore[attr-defined]
             x = block(x)
         patches: Tensor = self.layernorm(x[:, 1:])
         return patches
@@ -108,7 +108,7 @@ class TokenWM(nn.Module):
 
     def _ahead(self, z: Tensor, actions: Tensor, *, last_only: bool) -> Tensor:
         num_tokens = self.config.num_patches
-        tokens = z.unflatten(-1, (num_tokens, -1))  # (B, T, P, w)
+        tokens = z.reshape(*z.shape[:2], num_tokens, -1)  # (B, T, P, w)
         beside = actions[:, :, None].expand(-1, -1, num_tokens, -1)
         out = self.pred_proj(
             self.predictor(torch.cat([tokens, beside], dim=-1), last_only=last_only)
@@ -143,7 +143,7 @@ class TokenPredictor(nn.Module):
             wanted = num_tokens if last_only and index == final else len(frame)
             x = layer(x, seen[-wanted:])
         out: Tensor = self.norm(x)
-        return out.unflatten(1, (-1, num_tokens))
+        return out.reshape(len(x), -1, num_tokens, out.shape[-1])
 
 
 class TokenLayer(nn.Module):
@@ -166,7 +166,7 @@ class TokenLayer(nn.Module):
         normed = self.norm(x)
         keys, values = self.to_kv(normed).chunk(2, dim=-1)
         q, k, v = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            part.reshape(*part.shape[:2], self.heads, -1).transpose(1, 2)
             for part in (self.to_q(normed[:, -wanted:]), keys, values)
         )
         mixed = F.scaled_dot_product_attention(

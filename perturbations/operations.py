@@ -39,11 +39,11 @@ def count(compute: Callable[[], object]) -> Counted:
     return Counted(counter.get_total_flops(), tuple(sorted(watch.names)))
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the kernels that no counter knows."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names: set[str] = set()
 
     def __torch_dispatch__(
@@ -56,20 +56,20 @@ class _Watch(TorchDispatchMode):
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
     """Scores (B, H, Q, D) by (B, H, N, D), then weights by values (B, H, N, V)."""
-    rows = math.prod(query[:-1])
-    return 2 * rows * key[-2] * (query[-1] + value[-1])
+    rows: int = math.prod(query[:-1])
+    return int(2 * rows * key[-2] * (query[-1] + value[-1]))
 
 
 def _matrix_by_vector(matrix: Any, vector: Any, *_: Any, **__: Any) -> int:
-    return 2 * math.prod(matrix)
+    return int(2 * math.prod(matrix))
 
 
 def _added_matrix_by_vector(added: Any, matrix: Any, vector: Any, *_: Any, **__: Any) -> int:
-    return 2 * math.prod(matrix)
+    return int(2 * math.prod(matrix))
 
 
 def _vector_by_vector(one: Any, other: Any, *_: Any, **__: Any) -> int:
-    return 2 * math.prod(one)
+    return int(2 * math.prod(one))
 
 
 _ALSO_COUNTED: dict[Any, Callable[..., int]] = {

@@ -74,7 +74,7 @@ def _judge(evidence: Evidence, name: str, budget: float | None) -> Judged:
     evidence.need_suite(_SUITE)
     quantity, condition = _QUANTITY[name]
     measurement, found = evidence.need(f"{_SUITE}/{quantity}", **condition)
-    counted = f"{number(found.high)} {measurement.unit} counted"
+    counted = f"{name.replace('_', ' ')}: {number(found.high)} counted"
     if budget is None:
         return Judged("holds", "met", f"{counted}; no budget is stated", [measurement], found)
     verdict = at_most(found, budget)
