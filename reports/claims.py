@@ -13,6 +13,7 @@ from reports.words import FAMILY_WORDS, count, mark, scalar, verdict_word, with_
 SHOWN_SUITES = (
     "planning",
     "representation",
+    "cost",
     "nuisance_shift",
     "worst_case",
     "voe",

@@ -59,13 +59,18 @@ def _said(view: View) -> str:
         parts.append(f"{_big(plan)} operations per plan")
     spent = view.envelope.timing.cost_seconds.get("plan")
     if spent is not None:
-        parts.append(f"{short(spent)} s on the measuring machine")
+        parts.append(f"{_spent(spent)} on the measuring machine")
     return ", ".join(parts) + "." if parts else "Nothing could be counted."
 
 
 def _big(value: float) -> str:
     """A count as people read it: plain up to a million, a power of ten beyond."""
     return number(value, 2) if value >= 1e6 else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def _spent(value: float) -> str:
+    """Wall seconds to three digits; one run on one machine has no more to say."""
+    return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
 
 
 # --- tokens per frame -------------------------------------------------------------------------
@@ -195,7 +200,7 @@ def _growth(view: View) -> Html:
 def _slope(points: list[tuple[float, Estimate]]) -> str:
     (few, cheap), (many, dear) = points[0], points[-1]
     return (
-        f"{short(many / few)} times the tokens take {short(dear.value / cheap.value)} times the "
+        f"{short(many / few)} times the tokens take {dear.value / cheap.value:.0f} times the "
         "operations. The disc is this model as it is; the others keep its widths and depths over a "
         "transformer that sees every token, and only their shapes are laid out."
     )
@@ -228,7 +233,7 @@ def _operations_and_seconds(view: View, of: str, spent: dict[str, float]) -> tup
     counted = _value(view, "operations", of=of)
     return (
         "not measured" if counted is None else _big(counted),
-        f"{short(spent[of])} s" if of in spent else "–",
+        _spent(spent[of]) if of in spent else "–",
     )
 
 

@@ -205,11 +205,9 @@ def _sight(monitor: Monitor, name: str, at: float | None, view: View) -> Html:
         words = group(mark("hollow"), "not measured")
         return tag("td", words, _seen_from(monitor, name), class_="sight hollow")
     shape = SENSITIVITY_MARK[found.outcome]
-    title = f"{monitor.name}, {name} {amount(found.magnitude, found.unit)}: {found.outcome}"
     rate = None
     if found.detection is not None:
         ends = interval(found.detection, 2)
-        title += f", detection {with_interval(found.detection)}, n = {found.detection.episodes}"
         rate = group(" ", number(found.detection.value, 2), tag("small", " ", ends))
     link = next((c for c in view.envelope.claims if c.id == f"monitor.{monitor.name}.{name}"), None)
     word: Node = tag("b", sight_word(found))
@@ -223,7 +221,6 @@ def _sight(monitor: Monitor, name: str, at: float | None, view: View) -> Html:
         _seen_from(monitor, name),
         _late(found),
         class_=f"sight {shape}",
-        title=title,
     )
 
 

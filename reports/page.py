@@ -1,17 +1,14 @@
 """The page: sections in order, one style sheet, a content policy that forbids the network."""
 
-import base64
-import hashlib
 from collections.abc import Callable
-from functools import cache
-from importlib.resources import files
 
 from envelope.errors import EnvelopeError
 from envelope.records import Envelope, Measurements
-from envelope.strict import canonical
 from reports.check import check
 from reports.claims import claims
 from reports.closing import suites, unmeasured
+from reports.cost import cost
+from reports.document import digest_of, document
 from reports.drift import drift
 from reports.exploitation import exploitation
 from reports.fields import fields
@@ -19,7 +16,6 @@ from reports.frames import fitting, sheet
 from reports.front import cards, header, verdicts
 from reports.html import Html, tag
 from reports.joint import joint
-from reports.marks import sprite
 from reports.monitors import monitors
 from reports.nuisance import nuisances
 from reports.order import order
@@ -36,6 +32,8 @@ SECTIONS: tuple[tuple[str, str, Callable[[View], Html]], ...] = (
     ("order", "Working order", order),
     ("planning", "Planning", planning),
     ("representation", "Representation", representation),
+    ("cost", "Cost", cost),
+    ("cost", "Cost", cost),
     ("nuisance", "Nuisances", nuisances),
     ("joint", "Several at once", joint),
     ("worst-case", "Worst case", worst_case),
@@ -59,14 +57,7 @@ def record_digest(envelope: Envelope) -> str:
     Raises:
         EnvelopeError: a number in the record has no canonical form.
     """
-    try:
-        written = canonical(envelope.model_dump(mode="json"))
-    except ValueError as problem:
-        raise EnvelopeError(
-            f"the record has no canonical form: {problem}",
-            next_step="keep every integer of the record within 2**53, such as the seed",
-        ) from problem
-    return hashlib.sha256(written).hexdigest()
+    return digest_of(envelope.model_dump(mode="json"))
 
 
 def render(envelope: Envelope, measurements: Measurements) -> bytes:
@@ -110,39 +101,11 @@ def _same_run(envelope: Envelope, measurements: Measurements) -> None:
             )
 
 
-@cache
-def _style() -> str:
-    return files("reports").joinpath("report.css").read_text(encoding="utf-8").strip()
-
-
-def _policy() -> str:
-    hashed = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{hashed}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _head(view: View) -> Html:
-    world = view.envelope.input_scope.world
-    return tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy()),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="record-digest", content=f"sha256:{view.digest}"),
-        tag("link", rel="icon", href="data:,"),
-        tag("title", f"Validity envelope: {view.envelope.model_state.adapter} in {world}"),
-        Html(f"<style>{_style()}</style>"),
-    )
-
-
 def _page(view: View) -> bytes:
-    body = tag(
-        "body",
-        sprite(),
+    world = view.envelope.input_scope.world
+    return document(
+        f"Validity envelope: {view.envelope.model_state.adapter} in {world}",
+        view.digest,
         sheet(view.pictures),
         tag("a", "Skip to the verdicts", href="#verdicts", class_="skip"),
         tag(
@@ -160,7 +123,6 @@ def _page(view: View) -> bytes:
         ),
         _footer(view),
     )
-    return ("<!doctype html>\n" + tag("html", _head(view), body, lang="en").markup + "\n").encode()
 
 
 def _contents() -> Html:
@@ -181,7 +143,7 @@ def _left_out(view: View) -> Html | None:
         return None
     words = (
         f"{missing} of {len(view.measurements.pictures)} frames are left out to keep this page "
-        "under one megabyte; they are in measurements.json."
+        "within one megabyte; they are in measurements.json."
     )
     return tag("p", words, class_="notice")
 

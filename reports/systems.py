@@ -1,6 +1,6 @@
 """What other systems carry per frame and spend per plan, as published; none was measured here.
 
-Compiled on 21 November 2026. A figure that nobody published is left open.
+Compiled on 21 November 2026. A figure that was not found is left open.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class System:
     source: str
 
 
-_NO_TIME = "not published"
+_NO_TIME = "not collected"
 _CEM = "CEM, 300 samples × 30 iterations (PushT) or × 10, horizon 5"
 
 SYSTEMS = (

@@ -46,7 +46,7 @@ def mark(verdict: str) -> Html:
     """Draw the shape of a verdict: disc holds, square fails, diamond unknown, ring not measured."""
     name = verdict if verdict in VERDICTS else "hollow"
     shape = tag("use", href=f"#mark-{name}")
-    return tag("svg", shape, class_=f"mark {name}", viewBox="0 0 16 16", aria_hidden="true")
+    return tag("svg", shape, class_=f"mark {name}", aria_hidden="true")
 
 
 def verdict_word(verdict: str) -> Html:

@@ -1,0 +1,223 @@
+"""The chart of one nuisance class: success, alarms and latent displacement by amount."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from envelope.records import Claim, Estimate, Measurement, NuisanceScope, Scalar
+from reports.drift import along, number_of
+from reports.html import Html, Node, group
+from reports.svg import Label, Panel, chart, domain_of, rounded
+from reports.view import View
+from reports.words import amount, short, unit_word
+
+SHAPES = {"current": "disc", "goal": "square", "both": "diamond"}
+RATE_HEIGHT, ALARM_HEIGHT, MOVE_HEIGHT, GAP = 124.0, 62.0, 78.0, 42.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One nuisance class with all that the record says about it."""
+
+    name: str
+    unit: str
+    nominal: float
+    scope: NuisanceScope | None
+    claim: Claim | None
+    success: list[Measurement]
+    loop_alarms: list[Measurement]
+    alarms: list[Measurement]
+    shifts: list[Measurement]
+
+    @property
+    def all(self) -> list[Measurement]:
+        """Every measurement that the chart shows."""
+        return [*self.success, *self.loop_alarms, *self.alarms, *self.shifts]
+
+    def domain(self) -> tuple[float, float]:
+        """Amounts shown, from the lowest to the highest, nominal among them."""
+        values = [number_of(m.condition.get("amount")) for m in self.all]
+        known = [value for value in values if value is not None] + [self.nominal]
+        if self.scope:
+            known += [self.scope.measured.low, self.scope.measured.high]
+        low, high = min(known), max(known)
+        room = (high - low) * 0.04 or 1.0
+        return (low - room if low < self.nominal else low, high + room)
+
+
+def drawing(case: Case, place: int, view: View) -> Html:
+    """The panels of one class, one under the other.
+
+    Args:
+        case: what the record says about the class.
+        place: its place among the classes, from 1.
+        view: the record.
+    """
+    x = case.domain()
+    monitors = list(
+        dict.fromkeys(
+            str(m.condition.get("monitor", "monitor")) for m in [*case.alarms, *case.loop_alarms]
+        )
+    )
+    move_top = 30 + RATE_HEIGHT + GAP + len(monitors) * (ALARM_HEIGHT + GAP)
+    success = Panel.at(30, RATE_HEIGHT, x, (0.0, 1.0))
+    alarms = [
+        _alarm_panel(
+            case,
+            name,
+            Panel.at(
+                30 + RATE_HEIGHT + GAP + i * (ALARM_HEIGHT + GAP), ALARM_HEIGHT, x, (0.0, 1.0)
+            ),
+            view,
+        )
+        for i, name in enumerate(monitors)
+    ]
+    moves = [m.estimate.high for m in case.shifts if m.estimate]
+    move = Panel.at(move_top, MOVE_HEIGHT, x, (0.0, domain_of(moves)))
+    xs = {number_of(m.condition.get("amount")) for m in case.all}
+    feet = sorted({case.nominal, *(value for value in xs if value is not None)})
+    unit = unit_word(case.unit)
+    name = f"amount, {unit} (nominal {short(case.nominal)})" if unit else "amount"
+    return chart(
+        f"nuisance-{place}",
+        f"{case.name}: success, alarms and latent displacement by amount",
+        _spoken(case),
+        move_top + MOVE_HEIGHT + 42,
+        _success_panel(case, success, view),
+        alarms,
+        _move_panel(case, move),
+        move.foot(feet, name),
+    )
+
+
+def _spoken(case: Case) -> str:
+    points = along(case.success, "amount")
+    said = "; ".join(f"{amount(x, case.unit)}: success {rounded(e.value)}" for x, e in points)
+    return f"{case.name}. {said or 'Success was not measured in closed loop'}."
+
+
+def _success_panel(case: Case, panel: Panel, view: View) -> Html:
+    labels: list[Label] = []
+    drawn: list[Node] = []
+    for arm, words, class_ in (("model", "clean", "clean"), ("random", "random", "random")):
+        reference = view.estimate("planning", "success", arm=arm)
+        if reference is not None:
+            drawn += [
+                panel.strip(reference, f"{class_}-strip"),
+                panel.level(reference.value, class_),
+            ]
+            labels.append(Label(panel.y(reference.value), f"{words} {rounded(reference.value)}"))
+    limit = None
+    clean = view.estimate("planning", "success", arm="model")
+    if clean is not None:
+        least = max(0.0, clean.value - view.envelope.criteria.max_success_drop)
+        limit = panel.level(least, "limit")
+        labels.append(Label(panel.y(least), "allowed drop", "limit-word"))
+    return group(
+        _scope_spans(case, panel),
+        panel.grid("success, closed loop", 2),
+        drawn,
+        limit,
+        panel.upright(case.nominal, "nominal"),
+        _series(case.success, panel, case, start=clean),
+        panel.margin(labels),
+    )
+
+
+def _scope_spans(case: Case, panel: Panel) -> Html:
+    measured = [x for x, _ in along(case.success, "amount")]
+    low = min([case.nominal, *measured])
+    high = max([case.nominal, *measured])
+    admitted = None
+    if case.scope is not None:
+        admitted = panel.span(case.scope.admitted.low, case.scope.admitted.high, "admitted")
+    return group(
+        panel.span(panel.x.low, low, "unmeasured"),
+        panel.span(high, panel.x.high, "unmeasured"),
+        admitted,
+    )
+
+
+def _alarm_panel(case: Case, monitor: str, panel: Panel, view: View) -> Html:
+    def of(rows: Sequence[Measurement]) -> list[Measurement]:
+        return [m for m in rows if str(m.condition.get("monitor", "monitor")) == monitor]
+
+    wanted = view.envelope.criteria.detection_rate
+    labels = [Label(panel.y(wanted), f"stated rate {short(wanted)}", "limit-word")]
+    return group(
+        panel.grid(f"alarms of {monitor} (line: recorded, points: closed loop)", 2),
+        panel.level(wanted, "limit"),
+        panel.upright(case.nominal, "nominal"),
+        _open_lines(of(case.alarms), panel, labels),
+        _series(of(case.loop_alarms), panel, case, start=None),
+        panel.margin(labels),
+    )
+
+
+def _move_panel(case: Case, panel: Panel) -> Html:
+    labels = [Label(panel.y(1.0), "one block", "one")]
+    return group(
+        panel.grid("latent displacement, in lawful action blocks", 2),
+        panel.level(1.0, "one-line"),
+        panel.upright(case.nominal, "nominal"),
+        _open_lines(case.shifts, panel, labels),
+        panel.margin(labels),
+    )
+
+
+Group = tuple[tuple[str, Scalar], ...]
+
+
+def _grouped(rows: Sequence[Measurement], *keys: str) -> dict[Group, list[Measurement]]:
+    found: dict[Group, list[Measurement]] = {}
+    for row in rows:
+        key = tuple((k, row.condition[k]) for k in keys if k in row.condition)
+        found.setdefault(key, []).append(row)
+    return found
+
+
+def _open_lines(rows: Sequence[Measurement], panel: Panel, labels: list[Label]) -> Html:
+    """Lines over the amount; their names are added to the labels where they would be ambiguous."""
+    lines: list[Node] = []
+    groups = {
+        key: points
+        for key, members in _grouped(rows, "direction", "monitor").items()
+        if (points := along(members, "amount"))
+    }
+    several = _overlapping(list(groups.values()))
+    for points in groups.values():
+        lines.append(panel.band(points, "area") if not several else None)
+        lines.append(panel.line([(x, e.value) for x, e in points], "series thin"))
+        lines.append(panel.specks(points))
+    if several:
+        worst = max(groups.items(), key=lambda item: item[1][-1][1].value)
+        direction = dict(worst[0]).get("direction", "")
+        words = str(direction).replace("_", " ")[:12]
+        labels.append(Label(panel.y(worst[1][-1][1].value), words, "worst"))
+    return group(lines)
+
+
+def _overlapping(lines: Sequence[Sequence[tuple[float, Estimate]]]) -> bool:
+    spans = sorted((points[0][0], points[-1][0]) for points in lines)
+    return any(a[1] > b[0] + 1e-9 for a, b in pairwise(spans))
+
+
+def _series(rows: Sequence[Measurement], panel: Panel, case: Case, start: Estimate | None) -> Html:
+    """Points with whiskers, joined from the nominal value outward."""
+    drawn: list[Node] = []
+    for key, members in _grouped(rows, "direction", "frames", "monitor").items():
+        points = along(members, "amount")
+        if not points:
+            continue
+        setting = dict(key)
+        frames = str(setting.get("frames", "current"))
+        joined = [(x, e.value) for x, e in points]
+        if start is not None:
+            joined = sorted([(case.nominal, start.value), *joined])
+        name = " · ".join(str(value) for _, value in key)
+        drawn.append(panel.line(joined, "series thin between"))
+        drawn += [
+            panel.dot(x, e, f"{name} · {amount(x, case.unit)}", "model", SHAPES.get(frames, "disc"))
+            for x, e in points
+        ]
+    return group(drawn)
