@@ -82,10 +82,10 @@ def plan(bench: "Bench") -> Rows:
 
 def tokens(bench: "Bench") -> Rows:
     """Per number of tokens: operations of a `frame` and of one `candidate`, same architecture."""
-    lay_out: Callable[[int], WorldModel | None] | None
-    lay_out = getattr(bench.model, "carrying_tokens", None)
+    lay_out: Callable[[int], WorldModel | None]
+    lay_out = getattr(bench.model, "carrying_tokens", lambda number: None)
     found: Rows = {"tokens": [], "frame": [], "candidate": []}
-    for number in TOKENS if lay_out is not None else ():
+    for number in TOKENS:
         other = lay_out(number)
         if other is not None:
             taken = _candidate(other, bench, _frames(bench)[:1])
