@@ -43,6 +43,8 @@ class DeployedInput(Record):
     observation: DeployedObservation | None = None
     factors: dict[str, FactorValue] | None = None
     """Factors of variation off the world's defaults; needed only where the record has any."""
+    recorded_episodes: str | None = None
+    """Digest of the data set, where recorded episodes are all that was measured on."""
     nuisance: dict[str, dict[str, float]] | None = None
     """Amounts by class: `{max_delta_e: 8}`, or `{min: 0.9, max: 1.1}` for a gain."""
 

@@ -69,6 +69,8 @@ def _input(envelope: Envelope) -> Iterable[str]:
     yield f"    env_steps_per_frame: {scope.observation.env_steps_per_frame}"
     if scope.factors:
         yield f"  factors: {json.dumps(scope.factors)}"
+    if scope.recorded_episodes:
+        yield f"  recorded_episodes: {scope.recorded_episodes}  # all that was measured on"
     if not scope.nuisance:
         yield "  nuisance: {}"
         return

@@ -32,6 +32,7 @@ def draft(
     """
     judged_by = criteria or measurements.plan.criteria
     judged = make_claims(measurements, judged_by)
+    recorded = measurements.plan.recorded
     planner = measurements.planner_scope.model_copy(update={"admitted": judged.planner_admitted})
     measured_at = parse_time(measurements.timing.measured_at, "timing.measured_at")
     return Envelope(
@@ -48,6 +49,7 @@ def draft(
             world=measurements.world,
             observation=measurements.observation,
             factors=measurements.factors,
+            recorded_episodes=recorded.digest if recorded else None,
             nuisance=judged.nuisance,
             joint=judged.joint_scale > 0,
             joint_scale=judged.joint_scale or 1.0,
@@ -56,7 +58,11 @@ def draft(
         model_state=measurements.model_state,
         monitors=judged.monitors,
         revalidation_triggers=make_triggers(
-            judged.claims, planner, judged.nuisance, judged.monitors
+            judged.claims,
+            planner,
+            judged.nuisance,
+            judged.monitors,
+            is_recorded=recorded is not None,
         ),
         claims=judged.claims,
         criteria=judged_by,

@@ -146,6 +146,12 @@ TENSORS = Field(
     "Other weights are another model.",
     (MIGRATION,),
 )
+RECORDED = Field(
+    "input_scope.recorded_episodes",
+    "equal",
+    "Only these episodes were seen: other ones may look or move otherwise.",
+)
+"""Where recorded episodes are all that was measured on."""
 ANY_BATCH = "any"
 """A recorded `solver_batch`: each case has its own stream, so its batch moves nothing."""
 

@@ -134,4 +134,6 @@ def _command(envelope: Envelope, deployment: Deployment, checkpoint: str, profil
         declared = value_at(deployment.file, field)
         if declared is not None and declared != value_at(envelope, field):
             words += [option, str(declared)]
+    if envelope.input_scope.recorded_episodes:
+        words += ["--data", "EPISODES"]
     return shlex.join([*words, "--deploy", deployment.name])

@@ -15,6 +15,7 @@ from envelope.fields import (
     INPUT,
     MODEL,
     PLANNER,
+    RECORDED,
     Field,
     Meanwhile,
     monitor_fields,
@@ -59,6 +60,8 @@ def compare_scope(envelope: Envelope, deployment: Deployment) -> list[FieldResul
     """
     found = [_presence(deployment, path) for path in ("envelope", "relies_on", CHECKPOINT)]
     found += [_fixed(envelope, deployment, field) for field in (*MODEL, *INPUT)]
+    if envelope.input_scope.recorded_episodes or value_at(deployment.file, RECORDED.path):
+        found.append(_fixed(envelope, deployment, RECORDED))
     found += _nuisances(envelope, deployment)
     found += [_fixed(envelope, deployment, field) for field in (*PLANNER, *CONVENTIONS)]
     found += _monitors(envelope, deployment)

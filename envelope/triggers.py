@@ -6,6 +6,7 @@ from envelope.fields import (
     ANY_BATCH,
     DRIFT,
     FIXED,
+    RECORDED,
     SUITE_OF,
     TENSORS,
     Field,
@@ -23,6 +24,8 @@ def make_triggers(
     planner: PlannerScope,
     nuisance: dict[str, NuisanceScope],
     monitors: list[Monitor],
+    *,
+    is_recorded: bool = False,
 ) -> list[Trigger]:
     """One trigger per field and kind of change.
 
@@ -30,7 +33,8 @@ def make_triggers(
     measured at exactly these values, and only exceeding it brings other families into scope or
     lapses the drift claim, since a shorter look ahead cannot drift farther.
     """
-    fields = [TENSORS, *FIXED, *(nuisance_field(name) for name in nuisance)]
+    fields = [TENSORS, *FIXED, *([RECORDED] if is_recorded else [])]
+    fields += [nuisance_field(name) for name in nuisance]
     fields += [field for monitor in monitors for field in monitor_fields(monitor.name)]
     is_any_batch = planner.conventions.solver_batch == ANY_BATCH
     found: list[Trigger] = []

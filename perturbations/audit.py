@@ -22,6 +22,7 @@ from perturbations.exploitation import Exploitation
 from perturbations.horizon_drift import HorizonDrift
 from perturbations.nuisance_shift import NuisanceShift
 from perturbations.planning import Planning
+from perturbations.recorded import left_out as recorded_left_out
 from perturbations.representation import Representation
 from perturbations.suite import Suite
 from perturbations.voe import ViolationOfExpectation
@@ -73,6 +74,7 @@ def plan(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Plan:
         num_calibration_episodes=len(bench.calibration),
         num_scoring_episodes=len(bench.scoring),
         criteria=bench.criteria,
+        recorded=bench.recorded,
     )
 
 
@@ -84,11 +86,13 @@ def run(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Audit:
     """
     planned = plan(bench, suites)
     cells = [monitoring.calibration_cell(bench)]
-    for name in planned.suites:
+    for name in runnable(bench, planned.suites):
         cells += SUITES[name].run(bench)
     cells = list({cell.id: cell for cell in cells}.values())
     found, missing = monitors_from(cells, bench.criteria)
-    if NuisanceShift.name in planned.suites:
+    if bench.recorded is not None:
+        missing += recorded_left_out(bench, planned.suites)
+    elif NuisanceShift.name in planned.suites:
         missing += _nuisances_left_out(bench, cells)
     pictures, without = _pictures(bench, planned, cells)
     return Audit(cells, found, pictures, missing + without)
@@ -119,9 +123,18 @@ def summarise(
     A planned suite without a cell gives no measurement; whoever judges finds it in the plan.
     """
     found = []
-    for name in plan.suites:
+    for name in _without_simulator(plan.suites) if plan.recorded else plan.suites:
         found += _find(name).summarise(cells, monitors, seed=plan.seed)
     return found
+
+
+def runnable(bench: "Bench", suites: Sequence[str]) -> tuple[str, ...]:
+    """Those of the suites that this bench can run; recorded episodes are no simulator."""
+    return _without_simulator(suites) if bench.recorded is not None else tuple(suites)
+
+
+def _without_simulator(suites: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in suites if not _find(name).needs_simulator)
 
 
 def texts(suites: Sequence[str] = tuple(SUITES)) -> list[SuiteText]:

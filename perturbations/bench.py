@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envelope.errors import EnvelopeError
-from envelope.records import Criteria, Scalar
+from envelope.records import Criteria, RecordedEpisodes, Scalar
 from perturbations.cells import CellKey, Runner
 from perturbations.driven import drive
 from perturbations.episodes import Cases, Episodes
@@ -60,6 +60,9 @@ class Bench:
     offset_cases: Mapping[int, Cases] = field(default_factory=dict)
     """Cases at other goal offsets, by offset in env steps."""
     runner: Runner = field(default_factory=Runner)
+    recorded: RecordedEpisodes | None = None
+    """Set where the world is recorded episodes and nothing else: then there are no cases, nothing
+    is driven, and episodes to fit on are needed."""
 
     def __post_init__(self) -> None:
         """Refuse what would make the audit say something untrue.
@@ -80,7 +83,7 @@ class Bench:
                 f"model's {self.model.block_size}",
                 next_step="plan with the block size the model was trained with",
             )
-        for cases in (self.cases, *self.offset_cases.values()):
+        for cases in (self.cases, *self.offset_cases.values()) if self.recorded is None else ():
             self._check_cases(cases)
         self._check_episodes()
 
@@ -90,18 +93,27 @@ class Bench:
         return self.model.block_size
 
     @property
+    def has_true_states(self) -> bool:
+        """Whether true distances are known; recorded states may be no more than frames."""
+        return self.recorded is None or bool(self.recorded.state_column)
+
+    @property
     def model_steps_per_episode(self) -> int:
         """Whole blocks in an episode of calibration and scoring."""
         return self.scoring.num_env_steps // self.block_size
 
     @cached_property
     def lawful_calibration(self) -> Episodes:
-        """Calibration episodes as the planner drives them."""
+        """Calibration episodes as the planner drives them, or as they were recorded."""
+        if self.recorded is not None:
+            return self.calibration
         return drive(self, self.calibration, "calibration")
 
     @cached_property
     def lawful_scoring(self) -> Episodes:
-        """Scoring episodes as the planner drives them."""
+        """Scoring episodes as the planner drives them, or as they were recorded."""
+        if self.recorded is not None:
+            return self.scoring
         return drive(self, self.scoring, "scoring")
 
     @cached_property
@@ -159,9 +171,14 @@ class Bench:
         *,
         cases: str,
         streams: tuple[int, ...] = (),
-        rests_on: tuple[str, ...] = ("model", "world", "planner"),
+        rests_on: tuple[str, ...] | None = None,
     ) -> CellKey:
-        """Address of a cell; `rests_on` names the digests that its rows depend on."""
+        """Address of a cell; `rests_on` names the digests that its rows depend on.
+
+        Unless it says otherwise that is the model, the world and what drove the episodes.
+        """
+        if rests_on is None:
+            rests_on = ("model", "world", *(() if self.recorded is not None else ("planner",)))
         left_out = set(_NEEDED_DIGESTS) - {*rests_on, "evaluator"}
         identity = {k: v for k, v in self.identity.items() if k not in left_out}
         if self.fitting is not None:
@@ -226,7 +243,7 @@ class Bench:
                 f"{self.block_size}",
                 next_step="allow at least one block",
             )
-        if self.budget_env_steps > lengths[0]:
+        if self.budget_env_steps > lengths[0] and self.recorded is None:
             raise EnvelopeError(
                 f"a closed-loop episode has up to {self.budget_env_steps} env steps, a calibration "
                 f"episode {lengths[0]}: the longer one would alarm more often than stated",

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from perturbations.bench import Bench
     from perturbations.protocols import Frames, World
 
-_LEAST_MOTION = 0.5
+LEAST_MOTION = 0.5
 """Shown and lawful states must part by so many times a median lawful block's motion."""
 _STARTS_NEAR_WALLS = 20
-_FRAMES_AFTER = 3
+FRAMES_AFTER = 3
 """Frames that a clip has at least after the critical one, where episodes are long enough."""
 
 
@@ -52,6 +52,12 @@ class Clips:
     """Largest true distance between shown and lawful states, in the world's units, (E,)."""
     seeds: NDArray[np.int64]
     """(E,)."""
+    told: NDArray[np.float64]
+    """Actions as the model is told them in the unlawful twin, (E, B, K, A)."""
+    last: NDArray[np.int64]
+    """Index of the last frame of the unlawful twin, (E,)."""
+    is_recorded: bool = False
+    """Whether nobody can run the laws, so that parting by enough has to do."""
 
     @property
     def num_frames(self) -> int:
@@ -71,14 +77,20 @@ class Clips:
         for critical in np.unique(self.critical[self.kept]):
             rows = np.flatnonzero(self.kept & (self.critical == critical))
             for time in range(int(critical) + 1, self.num_frames):
-                yield rows, time
+                still = rows[self.last[rows] >= time]
+                if len(still):
+                    yield still, time
 
     def oracle(self, world: "World") -> NDArray[np.bool_]:
         """Whether one who knows the true state and the laws can tell each twin is unlawful, (E,).
 
         Two things must hold: a frame differs from the lawful twin's by at least one grey level,
-        and, unless the scene is repainted, the shown states break the law of motion.
+        and, unless the scene is repainted, the shown states break the law of motion. Recorded
+        episodes have no such law: there a clip counts if a frame or a command differs.
         """
+        if self.is_recorded:
+            told_otherwise = (self.told != self.actions).any(axis=(1, 2, 3))
+            return np.asarray(self._differs_in_a_frame(world) | told_otherwise)
         return self._differs_in_a_frame(world) & (
             self._breaks_motion(world) if self.violation.needs_motion else True
         )
@@ -107,11 +119,15 @@ class Clips:
 
 def make_clips(bench: "Bench", violation: Violation, magnitude: float) -> Clips:
     """One clip per scoring episode; see the module docstring."""
+    if bench.recorded is not None:
+        from perturbations.recorded_clips import make_recorded_clips
+
+        return make_recorded_clips(bench, violation, magnitude)
     seed = derive_seed(bench.seed, "clips", violation.name, str(magnitude))
     rng = np.random.default_rng(seed)
     num = len(bench.scoring)
     states, actions, source = _sources(bench, violation, rng)
-    criticals = _criticals(bench)
+    criticals = criticals_of(bench)
     # Every source with every candidate, shuffled, so that the first that serves is a fair draw.
     order = rng.permutation(len(states) * len(criticals))
     row, critical = order // len(criticals), criticals[order % len(criticals)]
@@ -123,21 +139,24 @@ def make_clips(bench: "Bench", violation: Violation, magnitude: float) -> Clips:
     serves = possible & (
         (separation >= least_motion(bench)) if violation.needs_motion else np.True_
     )
-    chosen = _first_per_episode(source[row], serves, num)
+    chosen = first_per_episode(source[row], serves, num)
     block = slice(None, None, bench.block_size)
     whole = bench.model_steps_per_episode * bench.block_size
+    actions = tried.actions[chosen, :whole].reshape(
+        num, bench.model_steps_per_episode, bench.block_size, -1
+    )
     return Clips(
         violation=violation,
         magnitude=magnitude,
         lawful=tried.states[chosen, : whole + 1][:, block],
         shown=shown[chosen, : whole + 1][:, block],
-        actions=tried.actions[chosen, :whole].reshape(
-            num, bench.model_steps_per_episode, bench.block_size, -1
-        ),
+        actions=actions,
         critical=critical[chosen],
         kept=serves[chosen],
         separation=separation[chosen],
         seeds=bench.episode_seeds(num),
+        told=actions,
+        last=np.full(num, bench.model_steps_per_episode),
     )
 
 
@@ -146,7 +165,7 @@ def least_motion(bench: "Bench") -> float:
     states = bench.lawful_scoring.block_states(bench.block_size)
     flat_from = states[:, :-1].reshape(-1, states.shape[-1])
     flat_to = states[:, 1:].reshape(-1, states.shape[-1])
-    return _LEAST_MOTION * float(np.median(bench.world.distance(flat_from, flat_to)))
+    return LEAST_MOTION * float(np.median(bench.world.distance(flat_from, flat_to)))
 
 
 def _sources(
@@ -163,9 +182,9 @@ def _sources(
     return replayed(bench, start, actions), actions, source
 
 
-def _criticals(bench: "Bench") -> NDArray[np.int64]:
+def criticals_of(bench: "Bench") -> NDArray[np.int64]:
     """Frames after which an event may come: the history is full, and frames follow."""
-    last = bench.model_steps_per_episode - _FRAMES_AFTER
+    last = bench.model_steps_per_episode - FRAMES_AFTER
     first = min(bench.model.history - 1, max(last, 0))
     return np.arange(first, max(last, first) + 1)
 
@@ -180,7 +199,7 @@ def _separation(
     )
 
 
-def _first_per_episode(
+def first_per_episode(
     source: NDArray[np.int64], serves: NDArray[np.bool_], num: int
 ) -> NDArray[np.int64]:
     """For each episode the first candidate that serves, or any when none does, (E,)."""

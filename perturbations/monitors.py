@@ -14,12 +14,12 @@ to be worth its name, and nobody relies on it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envelope.records import CalibratedMonitor, Calibration, Cell, NotMeasured
+from envelope.records import CalibratedMonitor, Calibration, Cell, NotMeasured, Scalar
 from perturbations.ensemble import Ensemble
 from perturbations.rows import numbers
 from perturbations.stats import conformal_threshold
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SUITE = "monitors"
 """Name under which the calibration cell is filed."""
+RECORDING: Literal["recording"] = "recording"
+"""Who chose the actions of calibration episodes that the planner did not drive."""
 
 
 class Monitor(Protocol):
@@ -201,12 +203,13 @@ def calibration_cell(bench: "Bench") -> Cell:
         scores = all_scores(bench, seen, episodes.blocks(bench.block_size))
         return {"episode": list(range(len(episodes))), **episode_columns(scores)}
 
-    key = bench.key(
-        SUITE,
-        "model",
-        {"episodes": "calibration", "model_steps": bench.model_steps_per_episode},
-        cases=bench.calibration.digest,
-    )
+    condition: dict[str, Scalar] = {
+        "episodes": "calibration",
+        "model_steps": bench.model_steps_per_episode,
+    }
+    if bench.recorded is not None:
+        condition["driven_by"] = RECORDING
+    key = bench.key(SUITE, "model", condition, cases=bench.calibration.digest)
     return bench.runner.run(key, rows)
 
 
@@ -264,6 +267,7 @@ def _calibrated(cell: Cell, monitor: type[Monitor], false_alarms: float) -> Cali
             episodes=len(cell.rows["episode"]),
             episodes_digest=cell.cases,
             model_steps_per_episode=int(cell.condition["model_steps"]),
+            driven_by=RECORDING if cell.condition.get("driven_by") == RECORDING else "planner",
         ),
     )
 

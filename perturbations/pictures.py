@@ -10,6 +10,7 @@ from perturbations.clips import make_clips
 from perturbations.nuisance import FrameSeeds
 from perturbations.nuisances import find as find_nuisance
 from perturbations.png import fitted, png_base64
+from perturbations.recorded import why_not
 from perturbations.violations import find as find_violation
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def film_strips(bench: "Bench") -> list[Picture]:
     found = []
     for name, criterion in bench.criteria.violations.items():
         violation = find_violation(name)
+        if why_not(bench, violation):
+            continue
         clips = make_clips(bench, violation, criterion.claim_at)
         kept = np.flatnonzero(clips.kept)
         if not len(kept):

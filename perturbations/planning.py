@@ -41,6 +41,7 @@ class Planning(Suite):
 
     name = NAME
     family = "base"
+    needs_simulator = True
 
     def run(self, bench: "Bench") -> list[Cell]:
         """The model's cells by stream, and one cell per reference."""

@@ -56,7 +56,11 @@ class Representation(Suite):
         few = states[:SLOW_STATES]
         found = [
             _cell(bench, "cloud", partial(ask.cloud, bench, states), states),
-            _cell(bench, "pairs", partial(ask.pairs, bench, states), states),
+            *(
+                [_cell(bench, "pairs", partial(ask.pairs, bench, states), states)]
+                if bench.has_true_states
+                else []
+            ),
             _cell(bench, "steady", partial(ask.steady, bench, states[:STEADY_FRAMES]), states),
             _cell(bench, "actions", partial(ask.actions, bench), None),
             _cell(bench, "straightness", partial(ask.straightness, bench), None),
@@ -91,7 +95,7 @@ def _cell(
         "model",
         {"asks": asks, **more},
         cases=cases,
-        rests_on=("model", "world", "planner") if states is None else ("model", "world"),
+        rests_on=None if states is None else ("model", "world"),
     )
     return bench.runner.run(key, fn)
 
@@ -122,7 +126,8 @@ def _say(
 def _cloud(cell: Cell, problem: str, seed: int) -> list[Measurement]:
     if problem:
         return [_say("effective_rank", {}, None, problem)]
-    z, states = _columns(cell, "z"), _columns(cell, "s")
+    z = _columns(cell, "z")
+    states = _columns(cell, "s") if "s_0" in cell.rows else None
     found = [_say("effective_rank", {}, spectra.jackknife(z, spectra.effective_rank))]
     for component in range(min(_COMPONENTS, z.shape[1])):
         share = spectra.jackknife(z, partial(_share_of_component, component))
@@ -131,12 +136,15 @@ def _cloud(cell: Cell, problem: str, seed: int) -> list[Measurement]:
         spread = spectra.dimension_std(z, smallest=which == "smallest", seed=seed)
         found.append(_say("dimension_std", {"dimension": which}, spread))
     for of, points in (("latents", z), ("states", states)):
+        if points is None:
+            continue
         dimension = spectra.intrinsic_dimension(points, seed=seed)
         note = "" if dimension else "too few states, or many of them coincide"
         found.append(_say("intrinsic_dimension", {"of": of}, dimension, note=note))
     found += _normality(z, seed)
-    for probe in ("linear", "mlp"):
-        found += _probe(_columns(cell, probe), states, probe, seed)
+    if states is not None:
+        for probe in ("linear", "mlp"):
+            found += _probe(_columns(cell, probe), states, probe, seed)
     return found
 
 

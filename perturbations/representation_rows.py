@@ -39,8 +39,11 @@ def cloud(bench: "Bench", states: NDArray[np.float64]) -> Rows:
     z = _encode(bench, bench.world.render(states))
     numbers = _five_digits(z)
     columns: Rows = {"state": list(range(len(states)))}
-    columns |= {f"s_{i}": states[:, i].tolist() for i in range(states.shape[1])}
     columns |= {f"z_{j}": numbers[:, j].tolist() for j in range(numbers.shape[1])}
+    states = states[:, getattr(bench.world, "address_width", 0) :]
+    if not states.shape[1]:
+        return columns
+    columns |= {f"s_{i}": states[:, i].tolist() for i in range(states.shape[1])}
     for name, said in (("linear", _linear_probe), ("mlp", _mlp_probe)):
         found = _by_halves(said, numbers, states)
         columns |= {f"{name}_{i}": found[:, i].tolist() for i in range(found.shape[1])}
@@ -79,6 +82,10 @@ def actions(bench: "Bench") -> Rows:
     `followed` is the inner product of imagined and real difference between the two latents that
     follow two different blocks of actions, `real` the square of the real difference.
     """
+    if bench.recorded is not None:
+        from perturbations.recorded_rows import actions as of_recorded
+
+        return of_recorded(bench)
     states = bench.lawful_scoring.block_states(bench.block_size)  # (E, B+1, S)
     blocks = bench.lawful_scoring.blocks(bench.block_size)  # (E, B, K, A)
     num, steps = blocks.shape[:2]

@@ -19,6 +19,8 @@ class Suite(ABC):
 
     name: ClassVar[str]
     family: ClassVar[Family]
+    needs_simulator: ClassVar[bool] = False
+    """Whether recorded episodes can say nothing of it."""
 
     @abstractmethod
     def run(self, bench: "Bench") -> list[Cell]:

@@ -40,6 +40,10 @@ class Violation(ABC):
     def happen(self, lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Shown:
         """The states that the camera sees when the event happens in every clip."""
 
+    def can_be_shown(self, world: "World", magnitude: float) -> bool:
+        """Whether this world has what the event changes."""
+        return True
+
     def paint(
         self, world: "World", states: "States", magnitude: float, seeds: FrameSeeds, since: int
     ) -> "Frames":

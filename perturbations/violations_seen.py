@@ -39,6 +39,36 @@ class FrozenCamera(Violation):
         return shown, np.ones(len(shown), dtype=bool)
 
 
+class OtherEpisode(Violation):
+    """For some frames the camera sends those of another episode."""
+
+    name, unit = "spliced_episode", "frames"
+    kind: Kind = "sensor"
+
+    def happen(self, lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Shown:
+        shown, num = lawful.states.copy(), len(lawful.states)
+        other = (np.arange(num) + rng.integers(1, max(num, 2))) % num
+        last = shown.shape[1] - 1
+        for since in range(1, round(magnitude) * lawful.block_size + 1):
+            rows = np.flatnonzero(lawful.begin + since <= last)
+            times = lawful.begin[rows] + since
+            shown[rows, times] = lawful.states[other[rows], times]
+        return shown, (lawful.states[other, 0] != lawful.states[:, 0]).any(axis=1)
+
+
+class FrameSkip(Violation):
+    """Frames are lost: the agent is where it was to be some frames later, and goes on so."""
+
+    name, unit = "frame_skip", "frames"
+    kind: Kind = "sensor"
+
+    def happen(self, lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Shown:
+        later = lawful.begin + round(magnitude) * lawful.block_size
+        possible = later < lawful.states.shape[1]
+        there = lawful.states[np.arange(len(later)), np.where(possible, later, lawful.begin)]
+        return motion.replay(lawful, start=there), possible
+
+
 class _Seen(Violation):
     """What happens is lawful; what is seen is not."""
 
@@ -47,10 +77,6 @@ class _Seen(Violation):
     def happen(self, lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Shown:
         can = self.can_be_shown(lawful.world, magnitude)
         return lawful.states, np.full(len(lawful.states), can)
-
-    def can_be_shown(self, world: "World", magnitude: float) -> bool:
-        """Whether this world has what the event changes."""
-        return True
 
 
 class Repainted(_Seen):
@@ -193,6 +219,8 @@ def _beside(
 SEEN: tuple[Violation, ...] = (
     Garbled("blackout", np.zeros_like),
     FrozenCamera(),
+    OtherEpisode(),
+    FrameSkip(),
     Repainted(_AGENT),
     Repainted(_BACKGROUND),
     Repainted("distractor"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from envelope.records import CalibratedMonitor, Cell, Measurement, Scalar
 from perturbations import bootstrap, rows, stats
 from perturbations.monitors import alarms, all_scores, calibrated_floor, episode_columns
+from perturbations.recorded import why_not
 from perturbations.suite import Suite
 
 if TYPE_CHECKING:
@@ -46,8 +47,12 @@ class ViolationOfExpectation(Suite):
 
     def run(self, bench: "Bench") -> list[Cell]:
         """Held-out lawful episodes, then every violation at every magnitude."""
+        from perturbations.violations import find
+
         found = [_lawful_cell(bench)]
         for name, criterion in bench.criteria.violations.items():
+            if why_not(bench, find(name)):
+                continue
             found += [_clip_cell(bench, name, magnitude) for magnitude in criterion.magnitudes]
         return found
 
@@ -122,9 +127,9 @@ def _clip_rows(bench: "Bench", name: str, magnitude: float) -> dict[str, list[An
         twin: list[float | None] = [None] * num
         after: list[list[float | None]] = [[None] * num for _ in range(num_after)]
         for row in np.flatnonzero(clips.kept):
-            critical = int(clips.critical[row])
-            twin[row] = float(lawful[row, critical:].max())
-            for since, score in enumerate(unlawful[row, critical:]):
+            after_event = slice(int(clips.critical[row]), int(clips.last[row]))
+            twin[row] = float(lawful[row, after_event].max())
+            for since, score in enumerate(unlawful[row, after_event]):
                 after[since][row] = float(score)
         columns[f"{monitor}_lawful"] = twin
         columns.update({f"{monitor}_{since + 1}": after[since] for since in range(num_after)})
@@ -147,7 +152,7 @@ def _clip_scores(
     after = latents.encode_parts(bench.eye, frames)
     for (rows_seen, time), found in zip(views, after, strict=True):
         seen[rows_seen, time] = found
-    unlawful = all_scores(bench, seen, clips.actions)
+    unlawful = all_scores(bench, seen, clips.told)
     return {name: (lawful[name], unlawful[name]) for name in lawful}
 
 

@@ -17,6 +17,7 @@ from envelope.claims.nuisance import nuisance_claims, nuisance_classes
 from envelope.claims.nuisance_joint import judge_box
 from envelope.claims.planning import planning_claims
 from envelope.claims.quiet import quiet_claims
+from envelope.claims.recorded import without_simulator
 from envelope.claims.representation import representation_claims
 from envelope.claims.worst_case import worst_case_claims
 from envelope.records import (
@@ -61,7 +62,7 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
     classes = nuisance_classes(evidence, criteria, calibrated)
     together = judge_box(evidence, criteria, classes, tuple(calibrated))
     watching = monitor_claims(evidence, criteria, calibrated)
-    claims = [
+    made = [
         *planning_claims(evidence, criteria),
         *representation_claims(evidence, criteria),
         *cost_claims(evidence, criteria),
@@ -73,6 +74,7 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
         *drift_claims(evidence, criteria, measurements.planner_scope),
         *exploitation_claims(evidence, criteria),
     ]
+    claims = without_simulator(made, measurements)
     offsets = admitted_goal_offsets(evidence, criteria, measurements.planner_scope)
     return ClaimSet(
         claims=claims,

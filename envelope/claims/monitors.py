@@ -85,6 +85,9 @@ def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMon
         reason += f"; {calibration} calibration episodes guarantee nothing, {needed} are needed"
     elif not positive_control(evidence, criteria, name):
         reason += NO_CONTROL
+    elif monitor.calibration.driven_by != "planner":
+        reason += "; set and measured on recorded episodes, so nothing is known while the planner "
+        reason += "drives"
     elif found.value <= limit:
         verdict = "holds"
         reason += f"; the threshold keeps it with 95 % confidence, by {calibration} episodes"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from envelope.claims.nuisance_joint import JOINT
+from envelope.claims.recorded import NEEDS_SIMULATOR, SETTLE
 from envelope.records import Claim, Criteria, Family, Measurements, NotMeasured
 
 _FAMILIES: dict[Family, str] = {
@@ -36,8 +37,11 @@ def _all(
             continue
         if claim.outcome in ("not_measured", "crashed"):
             planned = set(claim.suites) <= set(measurements.plan.suites)
+            needs_world = claim.reason == NEEDS_SIMULATOR
             yield NotMeasured(
-                what=claim.id, reason=claim.reason, settle=_settle(claim, is_planned=planned)
+                what=claim.id,
+                reason=claim.reason,
+                settle=SETTLE if needs_world else _settle(claim, is_planned=planned),
             )
     if not measurements.monitors:
         yield NotMeasured(

@@ -34,6 +34,8 @@ class Choices:
     suites: tuple[str, ...] = SUITES
     world: str | None = None
     """Name of the world; None for the one in the checkpoint's training record."""
+    data: str | None = None
+    """Data set that takes the place of the world; None for a simulator."""
     adapter: str = "lewm"
     seed: int = 0
     device: str = "cpu"

@@ -17,6 +17,11 @@ from envelope.records import Timing
 @click.command("measure")
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="Checkpoint.")
 @click.option("--world", help="World to measure in; the checkpoint's own unless given.")
+@click.option(
+    "--data",
+    metavar="EPISODES",
+    help="Recorded episodes instead of a simulator; what needs one stays unknown.",
+)
 @click.option("--adapter", default="lewm", show_default=True, help="How to read the checkpoint.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder to write; MODEL's stem + .envelope."
@@ -63,6 +68,7 @@ def command(
     ctx: click.Context,
     model: Path,
     world: str | None,
+    data: str | None,
     adapter: str,
     out: Path | None,
     profile: str,
@@ -85,6 +91,7 @@ def command(
     \b
     Example:
         envelope measure --model ckpt.pt --sign-key lab.key
+        envelope measure --model ckpt.pt --data episodes.h5
 
     Exit status: 0 when all planned cells ran, 2 when one crashed or nothing could be
     measured.
@@ -116,6 +123,7 @@ def command(
         profile=find_profile(profile),
         suites=tuple(name for name in SUITES if not chosen or name in chosen),
         world=world,
+        data=data,
         adapter=adapter,
         seed=seed,
         device=device,

@@ -39,9 +39,8 @@ def run_timed(choices: Choices, files: Folder, *, now: datetime) -> Ran:
         if choices.num_workers > 1:
             from perturbations.engine import run_ahead
 
-            run_ahead(
-                partial(bench_of, choices), choices.suites, runner, num_workers=choices.num_workers
-            )
+            suites = audit.runnable(work.bench, choices.suites)
+            run_ahead(partial(bench_of, choices), suites, runner, num_workers=choices.num_workers)
         result = audit.run(work.bench, choices.suites)
     with STOPWATCH.running("statistics"):
         summaries = audit.summarise(result.cells, result.monitors, work.plan)

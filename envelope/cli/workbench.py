@@ -1,6 +1,7 @@
 """From a checkpoint and a few choices to a bench that the suites can measure with."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -9,11 +10,19 @@ import torch
 
 from envelope.cli.choices import Choices
 from envelope.cli.identity import identify, model_digest
+from envelope.cli.recorded_bench import NO_CASES, lay_out, open_recorded
 from envelope.cli.source import MEASURING, source_digest
 from envelope.criteria import default_criteria
 from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.errors import EnvelopeError
-from envelope.records import Conventions, Criteria, ModelState, Plan, PlannerScope
+from envelope.records import (
+    Conventions,
+    Criteria,
+    ModelState,
+    Plan,
+    PlannerScope,
+    ViolationCriterion,
+)
 from envelope.strict import canonical
 from lewm.adapter import AuditableModel, load_model
 from lewm.collection.collect import NoisyExpert, walk
@@ -21,6 +30,7 @@ from lewm.evaluation.cases import sample_cases
 from lewm.planning.plan_config import PlanConfig
 from lewm.planning.planner import make_planner
 from lewm.worlds import make_world
+from lewm.worlds.recorded import RecordedWorld
 from lewm.worlds.two_room import TwoRoom
 from perturbations import audit
 from perturbations.bench import Bench
@@ -36,6 +46,10 @@ BUDGET_ENV_STEPS = 50
 ADAPTERS = {"lewm": load_model}
 _MAX_SEED = 2**31
 _STRENGTHS_ELSEWHERE = [0.2, 0.5, 1.0]
+_CUTS: Mapping[str, dict[str, Any]] = {
+    "spliced_episode": {"magnitudes": [1.0, 2.0, 4.0], "claim_at": 2.0, "unit": "frames"},
+    "frame_skip": {"magnitudes": [1.0, 2.0, 4.0], "claim_at": 2.0, "unit": "frames"},
+}
 _SMALL_MODEL = 2_000_000
 """Parameters below which a second thread waits more than it works (docs/lab-notes.md)."""
 _DECLARABLE = (
@@ -47,6 +61,7 @@ _DECLARABLE = (
     "block_size",
     "execute_blocks",
     "cost",
+    "options",
 )
 """What a deploy file may ask of the planner."""
 
@@ -77,7 +92,7 @@ def build(choices: Choices, runner: Runner) -> Workbench:
         LewmError: the checkpoint cannot be loaded.
     """
     adapter, seed, device = choices.adapter, choices.seed, choices.device
-    declared, profile = choices.declared or DeployedPlanner(), choices.profile
+    declared = choices.declared or DeployedPlanner()
     if not 0 <= seed < _MAX_SEED:
         raise EnvelopeError(
             f"--seed is {seed}, its range is 0 to {_MAX_SEED - 1}",
@@ -90,49 +105,74 @@ def build(choices: Choices, runner: Runner) -> Workbench:
         )
     _require_device(device)
     model = ADAPTERS[adapter](choices.model, device)
+    world: Any
     if choices.threads is not None or model.num_parameters < _SMALL_MODEL:
         torch.set_num_threads(choices.threads or 1)
-    simulator = make_world(_world_scope(model, choices.world))
-    model.require_world(simulator)
+    if choices.data is not None:
+        world = open_recorded(choices.data, model, choices.world)
+    else:
+        world = make_world(_world_scope(model, choices.world))
+        model.require_world(world)
     # The planner takes the adapter's models only; the suites hand it nothing else.
     config = _plan_config(model, declared)
     planner = cast(Planner, make_planner(config))
-    _watch(model, simulator, planner)
+    _watch(model, world, planner)
     state = identify(model, adapter=adapter)
-    scope = _planner_scope(model, config, simulator, device, declared)
-    offset = scope.conventions.goal_offset_env_steps
-    # Drift is measured as far as the planner looks, and no closed loop is longer than what the
-    # monitors were calibrated on.
-    budget_blocks = -(-scope.conventions.budget_env_steps // model.block_size)
-    num_blocks = max(profile.model_steps_per_episode, config.horizon, budget_blocks)
-    profile = replace(profile, model_steps_per_episode=num_blocks)
-    length = num_blocks * model.block_size
+    scope = _planner_scope(model, config, world, device, declared)
+    given = _given_out(world, model, choices, scope)
     bench = Bench(
         model=model,
         twin=model.untrained_twin(derive_seed(seed, "twin")),
-        world=simulator,
+        world=world,
         planner=planner,
-        cases=_cases(simulator, profile.num_cases, offset, seed),
-        calibration=_episodes(simulator, profile.num_calibration_episodes, length, seed, "set"),
-        scoring=_episodes(simulator, profile.num_scoring_episodes, length, seed, "score"),
-        criteria=criteria_for(choices.criteria, simulator),
-        profile=profile,
         seed=seed,
         identity={
             "model": model_digest(state, model),
-            "world": _digest(simulator.scope()),
+            "world": _digest(world.scope()),
             "planner": _digest(scope.model_dump(mode="json")),
             "evaluator": source_digest(MEASURING),
             "machine": _digest([torch.__version__, np.__version__, torch.get_num_threads()]),
         },
         budget_env_steps=scope.conventions.budget_env_steps,
-        offset_cases={
-            other: _cases(simulator, profile.num_cases, other, seed)
+        criteria=criteria_for(choices.criteria, world),
+        runner=runner,
+        **given,
+    )
+    return Workbench(bench, audit.plan(bench, choices.suites), state, scope, world.scope())
+
+
+def _given_out(
+    world: Any, model: AuditableModel, choices: Choices, scope: PlannerScope
+) -> dict[str, Any]:
+    """Cases and episodes of a bench: drawn in a simulator, or given out of what was recorded."""
+    profile, seed = choices.profile, choices.seed
+    if isinstance(world, RecordedWorld):
+        laid = lay_out(
+            world,
+            model,
+            profile,
+            horizon=scope.horizon,
+            false_alarms=choices.criteria.false_alarms_per_episode,
+            seed=seed,
+        )
+        return {"cases": NO_CASES, **laid._asdict()}
+    offset = scope.conventions.goal_offset_env_steps
+    # Drift is measured as far as the planner looks, and no closed loop is longer than what the
+    # monitors were calibrated on.
+    budget_blocks = -(-scope.conventions.budget_env_steps // model.block_size)
+    num_blocks = max(profile.model_steps_per_episode, scope.horizon, budget_blocks)
+    profile = replace(profile, model_steps_per_episode=num_blocks)
+    length = num_blocks * model.block_size
+    return {
+        "cases": _cases(world, profile.num_cases, offset, seed),
+        "calibration": _episodes(world, profile.num_calibration_episodes, length, seed, "set"),
+        "scoring": _episodes(world, profile.num_scoring_episodes, length, seed, "score"),
+        "profile": profile,
+        "offset_cases": {
+            other: _cases(world, profile.num_cases, other, seed)
             for other in profile.goal_offsets_env_steps
         },
-        runner=runner,
-    )
-    return Workbench(bench, audit.plan(bench, choices.suites), state, scope, simulator.scope())
+    }
 
 
 def _watch(model: AuditableModel, world: Any, planner: Planner) -> None:
@@ -144,7 +184,10 @@ def _watch(model: AuditableModel, world: Any, planner: Planner) -> None:
 
 def criteria_for(criteria: Criteria, world: Any) -> Criteria:
     """The criteria with every class by name; the default ones, made for two-room, look elsewhere
-    at whatever else changes the picture of the world at hand."""
+    at whatever else changes the picture of the world at hand, and in recorded episodes at cuts."""
+    if isinstance(world, RecordedWorld) and criteria == default_criteria():
+        cut = {name: ViolationCriterion.model_validate(of) for name, of in _CUTS.items()}
+        return criteria.model_copy(update={"violations": {**criteria.violations, **cut}})
     if world.name != TwoRoom.name and criteria == default_criteria():
         widened = {**criteria.nuisances, EVERY: _STRENGTHS_ELSEWHERE}
         criteria = criteria.model_copy(update={"nuisances": widened})
@@ -201,12 +244,11 @@ def _plan_config(model: AuditableModel, declared: DeployedPlanner) -> PlanConfig
 
 def _require_sayable(model: AuditableModel, config: PlanConfig) -> None:
     """Refuse a planner that the record's planner scope has no words for."""
-    unsaid = {**config.options, **({"history": config.history} if config.history != 1 else {})}
-    if unsaid:
+    if config.history != 1:
         raise EnvelopeError(
-            f"the planner of {model.name} has {', '.join(f'{k}={v:g}' for k, v in unsaid.items())},"
-            " which the planner scope of a record cannot say yet",
-            next_step="measure with a checkpoint whose planner leaves them at their defaults",
+            f"the planner of {model.name} has history={config.history}, which the planner scope of "
+            "a record cannot say yet",
+            next_step="measure with a checkpoint whose planner leaves it at 1",
         )
     if config.algorithm == "gradient":
         raise EnvelopeError(
@@ -229,6 +271,7 @@ def _planner_scope(
         execute_blocks=config.execute_blocks,
         history=model.history,
         cost=config.cost,
+        options=config.options,
         conventions=Conventions(
             action_scale="zscore",
             batchnorm="eval",

@@ -45,6 +45,11 @@ class Calibration(Record):
     episodes_digest: Sha256
     """Digest of the calibration episodes; disjoint from those scored."""
     model_steps_per_episode: int
+    driven_by: Literal["planner", "recording"] = Field(
+        default="planner", exclude_if=lambda driver: driver == "planner"
+    )
+    """Who chose the actions of these episodes. A threshold set on what somebody else recorded says
+    nothing of how often the planner itself raises an alarm."""
 
 
 class CalibratedMonitor(Record):

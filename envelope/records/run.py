@@ -10,6 +10,7 @@ from envelope.records.criteria import Criteria
 from envelope.records.estimates import Measurement
 from envelope.records.model_state import ModelState
 from envelope.records.monitors import CalibratedMonitor
+from envelope.records.recorded import RecordedEpisodes
 from envelope.records.scope import Observation, PlannerScope
 
 
@@ -94,6 +95,8 @@ class Plan(Record):
     num_calibration_episodes: int
     num_scoring_episodes: int
     criteria: Criteria
+    recorded: RecordedEpisodes | None = Field(default=None, exclude_if=lambda data: data is None)
+    """Set where recorded episodes take the place of a simulator."""
 
 
 class Measurements(Record):

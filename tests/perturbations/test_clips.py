@@ -180,7 +180,7 @@ def test_every_class_can_be_shown_in_the_two_room_world():
     for name, criterion in default_criteria().violations.items():
         _, possible = find(name).happen(clip, criterion.claim_at, rng)
         assert possible.sum() >= 5, name
-    assert set(default_criteria().violations) == set(VIOLATIONS)
+    assert set(default_criteria().violations) == set(VIOLATIONS) - {"spliced_episode", "frame_skip"}
 
 
 def test_criteria_with_unknown_classes_or_other_units_are_refused():

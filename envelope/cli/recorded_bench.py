@@ -1,0 +1,152 @@
+"""Recorded episodes laid out for the suites: opened, held to the model, given out by episode."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envelope.errors import EnvelopeError
+from envelope.records import RecordedEpisodes
+from lewm.adapter import AuditableModel
+from lewm.data.sources import open_source
+from lewm.worlds.recorded import RecordedWorld
+from perturbations.episodes import Cases, Episodes
+from perturbations.profiles import Profile
+from perturbations.recorded import least_shares, share_out, wanted_shares
+from perturbations.seeding import derive_seed
+
+NO_CASES = Cases(np.empty((0, 0)), np.empty((0, 0)), goal_offset_env_steps=0)
+UNNAMED = "recorded"
+"""What a world is called that neither the checkpoint nor the person names."""
+
+
+class LaidOut(NamedTuple):
+    """What a bench needs of a data set."""
+
+    calibration: Episodes
+    scoring: Episodes
+    fitting: Episodes
+    recorded: RecordedEpisodes
+    profile: Profile
+    """With the length that the episodes have."""
+
+
+def open_recorded(data: str, model: AuditableModel, world: str | None) -> RecordedWorld:
+    """A data set in the place of the world that the model was trained in.
+
+    Args:
+        data: as `open_source` takes it.
+        model: its frames and actions have to be those of the data.
+        world: name of the world; the one in the checkpoint if None.
+
+    Raises:
+        LewmError: it cannot be read, or has frames or actions of another size.
+    """
+    name = world or str(model.world.get("world", UNNAMED))
+    found = RecordedWorld(open_source(data), name=name, of=_name(data))
+    found.require_fit(size_px=model.config.image_size, action_width=model.action_width)
+    return found
+
+
+def lay_out(
+    world: RecordedWorld,
+    model: AuditableModel,
+    profile: Profile,
+    *,
+    horizon: int,
+    false_alarms: float,
+    seed: int,
+) -> LaidOut:
+    """Give the episodes of a data set out, each to one purpose, in an order drawn from the seed.
+
+    Episodes are as long as the profile and the horizon ask for, or as long as enough of the
+    recorded ones are. Longer ones are cut, beginning anywhere.
+
+    Raises:
+        EnvelopeError: there are too few; the message has the number needed.
+        LewmError: an episode holds what is not a number.
+    """
+    block, least = model.block_size, least_shares(false_alarms)
+    steps = _model_steps(
+        world.lengths // block,
+        wanted=max(profile.model_steps_per_episode, horizon),
+        shortest=max(3, model.history + 1),
+        num_needed=least.total,
+    )
+    wanted = wanted_shares(profile, steps, false_alarms)
+    rng = np.random.default_rng(derive_seed(seed, "recorded"))
+    usable = np.flatnonzero(world.lengths >= steps * block)
+    chosen: list[int] = []
+    for episode in world.distinct(rng.permutation(usable)):
+        chosen.append(episode)
+        if len(chosen) == wanted.total:
+            break
+    try:
+        shares = share_out(len(chosen), wanted, least)
+    except EnvelopeError as error:
+        raise EnvelopeError(
+            f"{world.of} holds {len(world.lengths)} episodes. Of those with at least "
+            f"{steps * block} env steps, {error.problem}",
+            next_step=error.next_step,
+        ) from None
+    ends = np.cumsum([shares.calibration, shares.scoring, shares.fitting, shares.states])
+    parts = np.split(np.array(chosen), ends)
+    calibration, scoring, fitting = (
+        _read(world, part.tolist(), steps * block, seed) for part in parts[:3]
+    )
+    world.lend(_one_state_each(world, parts[3], rng))
+    return LaidOut(
+        calibration=calibration,
+        scoring=scoring,
+        fitting=fitting,
+        recorded=RecordedEpisodes(
+            name=world.of,
+            digest=world.digest(),
+            num_episodes=len(world.lengths),
+            num_usable=len(usable),
+            model_steps_per_episode=steps,
+            columns=list(world.columns),
+            state_column=world.state_column,
+            num_fitting_episodes=shares.fitting,
+            num_states=shares.states,
+        ),
+        profile=replace(profile, model_steps_per_episode=steps, num_states=shares.states),
+    )
+
+
+def _model_steps(
+    available: NDArray[np.int64], *, wanted: int, shortest: int, num_needed: int
+) -> int:
+    """The most model steps that enough episodes have, up to what is wanted."""
+    for steps in range(wanted, shortest, -1):
+        if int((available >= steps).sum()) >= num_needed:
+            return steps
+    return shortest
+
+
+def _read(world: RecordedWorld, episodes: Sequence[int], length: int, seed: int) -> Episodes:
+    read = []
+    for episode in episodes:
+        rng = np.random.default_rng(derive_seed(seed, "begin", episode))
+        begin = int(rng.integers(int(world.lengths[episode]) - length + 1))
+        read.append(world.read(episode, begin, length))
+    return Episodes(np.stack([s for s, _ in read]), np.stack([a for _, a in read]))
+
+
+def _one_state_each(
+    world: RecordedWorld, episodes: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """A state of each episode, anywhere in it: frames of one episode are no independent ones."""
+    return np.concatenate(
+        [
+            world.states_at(episode, rng.integers(int(world.lengths[episode]) + 1, size=1))
+            for episode in episodes.tolist()
+        ]
+    )
+
+
+def _name(data: str) -> str:
+    return Path(data.rstrip("/")).name or data
