@@ -33,7 +33,6 @@ SECTIONS: tuple[tuple[str, str, Callable[[View], Html]], ...] = (
     ("planning", "Planning", planning),
     ("representation", "Representation", representation),
     ("cost", "Cost", cost),
-    ("cost", "Cost", cost),
     ("nuisance", "Nuisances", nuisances),
     ("joint", "Several at once", joint),
     ("worst-case", "Worst case", worst_case),
