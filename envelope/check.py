@@ -56,7 +56,7 @@ def check_deployment(
     state = state_of(envelope, now=now, lapsed=lapsed, standing=standing)
     reasons = [
         *_of_record(envelope, state),
-        *(_of_field(envelope, lapse.result) for lapse in lapses),
+        *(_of_field(envelope, one.result) for one in lapses if one.result.status != "inside"),
         *_of_claims(envelope, deployment, relied_on, claims),
         *_of_policy(policy, deployment, relied_on),
     ]

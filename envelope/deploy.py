@@ -76,6 +76,8 @@ class DeployedPlanner(Record):
     execute_blocks: int | None = None
     history: int | None = None
     cost: str | None = None
+    options: dict[str, float] | None = None
+    """What else search and cost read, off its default; needed only where the record has any."""
     conventions: DeployedConventions | None = None
 
 

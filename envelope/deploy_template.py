@@ -51,7 +51,8 @@ def _lines(envelope: Envelope, attestation_name: str, checkpoint_name: str) -> I
     yield from _input(envelope)
     yield "planner_scope:"
     for field in PLANNER:
-        yield _entry(envelope, field.path, indent=2)
+        if value_at(envelope, field.path) != {}:
+            yield _entry(envelope, field.path, indent=2)
     yield "  conventions:"
     for field in CONVENTIONS:
         yield _entry(envelope, field.path, indent=4)
@@ -124,6 +125,8 @@ def _entry(envelope: Envelope, path: str, *, indent: int) -> str:
     name = path.rpartition(".")[2]
     value = value_at(envelope, path)
     text = _scalar(value) if isinstance(value, str) else _number(value)
+    if isinstance(value, dict):
+        text = json.dumps(value)
     admitted = envelope.planner_scope.admitted.get(path.removeprefix("planner_scope."))
     comment = _COMMENTS.get(name, "")
     if admitted:

@@ -81,11 +81,14 @@ PLANNER = (
     ),
     Field(
         "planner_scope.execute_blocks",
-        "equal",
+        "within",
         "Replanning later lets errors grow, replanning sooner changes the search.",
+        (),
+        "restrict",
     ),
     Field("planner_scope.history", "equal", "The predictor was measured with this much context."),
     Field("planner_scope.cost", "equal", "Another cost ranks plans differently.", (EXPLOITATION,)),
+    Field("planner_scope.options", "equal", _SEARCH),
 )
 
 CONVENTIONS = (
@@ -113,8 +116,11 @@ CONVENTIONS = (
     ),
     Field(
         "planner_scope.conventions.budget_env_steps",
-        "equal",
-        "A smaller budget of env steps ends episodes before they succeed.",
+        "within",
+        "A smaller budget of env steps ends episodes before they succeed, a larger one gives a "
+        "monitor longer to alarm.",
+        (),
+        "restrict",
     ),
     Field(
         "planner_scope.conventions.solver_batch",
@@ -184,6 +190,15 @@ def monitor_fields(name: str) -> tuple[Field, Field]:
             (),
             "tighten_monitor",
         ),
+    )
+
+
+def is_shown_within(claim: str, path: str) -> bool:
+    """Whether the range of a planner field is where this claim was shown, and not one value."""
+    if claim == "drift.goal_offset":
+        return path.endswith(".goal_offset_env_steps")
+    return claim == "planning.success" or (
+        claim.startswith("monitor.") and claim.endswith(".false_alarms")
     )
 
 

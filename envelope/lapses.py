@@ -1,6 +1,6 @@
 """From fields that left the envelope to the claims that no longer hold."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from envelope.fields import SUITE_OF, TENSORS, covers
@@ -19,9 +19,15 @@ class Lapse:
     """Suites behind all of these claims, relied on or not."""
 
 
-def find_lapses(envelope: Envelope, results: Iterable[FieldResult]) -> list[Lapse]:
-    """What each field that is not inside takes with it."""
-    return [_lapse(envelope, result) for result in results if result.status != "inside"]
+def find_lapses(envelope: Envelope, results: Sequence[FieldResult]) -> list[Lapse]:
+    """What each field that is not inside takes with it, and each that is but not as measured.
+
+    A planner field off its nominal value, inside what is admitted, takes the claims that were shown
+    at that value alone.
+    """
+    found = [_lapse(envelope, result) for result in results if result.status != "inside"]
+    off = [one for one in results if one.status == "inside" and one.axis == "planner"]
+    return found + [lapse for one in off if (lapse := _lapse(envelope, one)).claims]
 
 
 def _lapse(envelope: Envelope, result: FieldResult) -> Lapse:
@@ -33,8 +39,8 @@ def _lapse(envelope: Envelope, result: FieldResult) -> Lapse:
     else:
         # A field without a trigger of its own, such as a nuisance that was never measured.
         claims = [claim.id for claim in envelope.claims if covers(claim.rests_on, path)]
-    is_declared = result.status != "undeclared"
-    brings_in = [name for trigger in fired for name in trigger.brings_in if is_declared]
+    is_new = result.status not in ("undeclared", "inside")
+    brings_in = [name for trigger in fired for name in trigger.brings_in if is_new]
     behind = {suite for claim in envelope.claims if claim.id in claims for suite in claim.suites}
     suites = [suite.name for suite in envelope.suites if suite.name in behind]
     suites += [SUITE_OF[name] for name in brings_in if name in SUITE_OF]
@@ -47,7 +53,12 @@ def _lapse(envelope: Envelope, result: FieldResult) -> Lapse:
 
 
 def _fires(trigger: Trigger, result: FieldResult) -> bool:
-    """Everything but `at_most` fires on any change; that one only on growth, or on silence."""
+    """Everything but `at_most` fires on any change; that one only on growth, or on silence.
+
+    Inside a range that is admitted, what was shown on all of it stays.
+    """
+    if result.status == "inside" and trigger.comparison == "within":
+        return False
     if trigger.comparison != "at_most":
         return True
     return result.is_growing or result.status == "undeclared"

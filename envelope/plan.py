@@ -69,6 +69,8 @@ def run_again(
         if lapse.result.status == "undeclared":
             continue
         taken = [claim for claim in lapse.claims if claim in relied_on]
+        if lapse.result.status == "inside" and not taken:
+            continue
         asked = [*taken, *lapse.brings_in, lapse.result.field.replace(*_OWN_CLAIM)]
         behind = {suite for claim in asked for suite in suites_of.get(claim, [])}
         needed += [

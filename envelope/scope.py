@@ -28,6 +28,8 @@ Status = Literal["inside", "outside", "unmeasured", "undeclared"]
 
 CHECKPOINT = "model_state.checkpoint"
 ON_LAPSE = "revalidation_triggers.on_lapse"
+_MAY_BE_LEFT_OUT = ("input_scope.factors", "planner_scope.options")
+"""Fields that are declared only where the record has something in them."""
 _STRICTNESS: dict[Meanwhile, int] = {"tighten_monitor": 0, "restrict": 1, "stop": 2}
 
 
@@ -45,7 +47,7 @@ class FieldResult:
     axis: Literal["", "nuisance", "planner"] = ""
     """Set where the field is admitted off its nominal point."""
     is_growing: bool = False
-    """Whether a number was declared above what is admitted."""
+    """Whether a number was declared above what is admitted, or above nominal inside of that."""
     is_second_axis: bool = False
     """Whether it is unmeasured only because another axis is off nominal too."""
     together: list[float] | None = None
@@ -80,7 +82,7 @@ def _fixed(envelope: Envelope, deployment: Deployment, field: Field) -> FieldRes
     recorded = value_at(envelope, field.path)
     declared = value_at(deployment.file, field.path)
     result = FieldResult(field.path, "inside", declared, recorded, line=deployment.line(field.path))
-    if field.path == "input_scope.factors" and declared is None and not recorded:
+    if field.path in _MAY_BE_LEFT_OUT and declared is None and not recorded:
         return result
     if declared is None:
         return replace(result, status="undeclared")
@@ -100,7 +102,7 @@ def _within(envelope: Envelope, result: FieldResult) -> FieldResult:
     if result.declared == nominal:
         return result
     if admitted.low <= result.declared <= admitted.high:
-        return replace(result, axis="planner")
+        return replace(result, axis="planner", is_growing=result.declared > nominal)
     high = max(admitted.high, nominal)
     return replace(result, status="outside", is_growing=result.declared > high)
 

@@ -1,6 +1,7 @@
 """Which change ends reliance on which claims, written into the record beside them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from envelope.fields import (
     ANY_BATCH,
@@ -11,6 +12,7 @@ from envelope.fields import (
     TENSORS,
     Field,
     covers,
+    is_shown_within,
     monitor_fields,
     nuisance_field,
 )
@@ -29,9 +31,10 @@ def make_triggers(
 ) -> list[Trigger]:
     """One trigger per field and kind of change.
 
-    A field that is compared `within` a range has up to two: leaving the range lapses what was
-    measured at exactly these values, and only exceeding it brings other families into scope or
-    lapses the drift claim, since a shorter look ahead cannot drift farther.
+    A field that is compared `within` a range has up to three: leaving the range lapses what was
+    shown on all of it, any other value than the measured one lapses what was shown at that alone,
+    and only more than that lapses the drift claim, since a shorter look ahead cannot drift
+    farther. Exceeding the range brings other families into scope.
     """
     fields = [TENSORS, *FIXED, *([RECORDED] if is_recorded else [])]
     fields += [nuisance_field(name) for name in nuisance]
@@ -43,8 +46,13 @@ def make_triggers(
             continue
         resting = [claim for claim in claims if covers(claim.rests_on, field.path)]
         if field.comparison == "within":
-            growing = [claim for claim in resting if claim.id == DRIFT]
-            found += _trigger(field, [claim for claim in resting if claim.id != DRIFT])
+            growing = [claim for claim in resting if claim.id == DRIFT and field.brings_in]
+            resting = [claim for claim in resting if claim not in growing]
+            exact = []
+            if field.path.removeprefix("planner_scope.") in planner.admitted:
+                exact = [one for one in resting if not is_shown_within(one.id, field.path)]
+            found += _trigger(field, [claim for claim in resting if claim not in exact])
+            found += _trigger(replace(field, comparison="equal"), exact)
             found += _trigger(field, growing, only_growing=True)
         else:
             found += _trigger(field, resting, field.brings_in)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from perturbations.episodes import Cases
     from perturbations.latents import Draw
     from perturbations.mixture import Look
-    from perturbations.protocols import Actions, Frames, States
+    from perturbations.protocols import Actions, Frames, Planner, States
 
 Arm = Literal["model", "random", "untrained_twin", "true_dynamics"]
 ShiftedFrames = Literal["current", "goal", "both"]
@@ -53,6 +53,8 @@ class Loop:
     """Number of every case, (N,), where they do not follow on one another."""
     look: "Look | None" = None
     """What the current frame is seen under, instead of one shift for all."""
+    planner: "Planner | None" = None
+    """Instead of the bench's; the monitors stay those of the bench."""
 
     @property
     def case_numbers(self) -> NDArray[np.int64]:
@@ -123,7 +125,7 @@ def _eyes(bench: "Bench", loop: Loop) -> _Eyes:
 
 def _act(bench: "Bench", loop: Loop, eyes: _Eyes) -> _Trail:
     world, cases, budget = bench.world, loop.cases, loop.budget_env_steps
-    per_plan = bench.planner.config.execute_blocks * bench.block_size
+    per_plan = (loop.planner or bench.planner).config.execute_blocks * bench.block_size
     num = len(cases)
     states = np.repeat(cases.starts[:, None], budget + 1, axis=1)
     actions = np.zeros((num, budget, world.action_width))
@@ -178,8 +180,7 @@ Choose = Callable[[NDArray[np.int64], "States", int, int], "Actions"]
 def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
     """How this arm chooses its actions."""
     case_seeds = _case_seeds(bench, loop)
-
-    numbers = loop.case_numbers
+    numbers, planner = loop.case_numbers, loop.planner or bench.planner
 
     def seeds(kind: str, open_cases: NDArray[np.int64], begin: int) -> list[int]:
         return [
@@ -201,7 +202,7 @@ def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
     def in_the_world(
         open_cases: NDArray[np.int64], states: "States", begin: int, num_steps: int
     ) -> "Actions":
-        plan = bench.planner.plan_in_world(
+        plan = planner.plan_in_world(
             bench.world,
             states,
             loop.cases.goals[open_cases],
@@ -216,7 +217,7 @@ def _chooser(bench: "Bench", loop: Loop, eyes: _Eyes) -> Choose:
         chosen = case_seeds[open_cases]
         now = FrameSeeds(chosen, np.full(len(chosen), begin // bench.block_size))
         goal = FrameSeeds(chosen, np.full(len(chosen), _GOAL_TIME))
-        plan = bench.planner.plan(
+        plan = planner.plan(
             bench.model if loop.arm == "model" else bench.twin,
             eyes.now(states, now),
             eyes.goal(loop.cases.goals[open_cases], goal),

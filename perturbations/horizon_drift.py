@@ -8,12 +8,15 @@ import numpy as np
 
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
 from perturbations import bootstrap, planning, rows
+from perturbations.monitors import alarms
 from perturbations.suite import Suite
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
 
 NAME = "horizon_drift"
+_NEAR = 0.75
+"""Share of the budget up to which a goal is near enough to be reached within it."""
 
 
 class HorizonDrift(Suite):
@@ -24,8 +27,9 @@ class HorizonDrift(Suite):
 
     Observes: `drift_ratio`, the squared error of a rollout over that of assuming that nothing
     moves, both summed over all windows of lawful episodes that the planner drove, or that were
-    recorded: 0 is perfect, at 1 the model adds nothing. `success_by_offset`, closed-loop success by how many env steps
-    separate start and goal, with a budget in proportion.
+    recorded: 0 is perfect, at 1 the model adds nothing. `success_by_offset`, closed-loop success
+    by how many env steps separate start and goal, and `alarm_rate_by_offset` of every monitor; the
+    budget is the planner's own up to three quarters of it, and in proportion beyond.
 
     Blind to: differences that the encoder discards, and actions unlike those that the planner
     carries out, such as the many it only imagines.
@@ -50,7 +54,10 @@ class HorizonDrift(Suite):
         drift = [cell for cell in own if "max_horizon" in cell.condition]
         offsets = [cell for cell in own if "goal_offset_env_steps" in cell.condition]
         found = [ratio for cell in drift for ratio in _ratios(cell, seed)]
-        return found + _by_offset(planning.clean_model_cells(cells), offsets)
+        found += _by_offset(planning.clean_model_cells(cells), offsets)
+        return found + [
+            _alarms(cell, monitor) for cell in sorted(offsets, key=_offset) for monitor in monitors
+        ]
 
 
 def drift_cell(bench: "Bench") -> Cell:
@@ -88,13 +95,11 @@ def _offset_cell(bench: "Bench", offset: int) -> Cell:
     from perturbations.closed_loop import Loop
 
     cases = bench.offset_cases[offset]
-    budget = round(bench.budget_env_steps * offset / bench.cases.goal_offset_env_steps)
     loop = Loop(
         arm="model",
         cases=cases,
         streams=np.arange(len(cases)) % bench.profile.num_streams,
-        budget_env_steps=max(budget, bench.block_size),
-        watched=False,
+        budget_env_steps=_budget(bench, offset),
     )
     key = bench.key(
         NAME,
@@ -104,6 +109,14 @@ def _offset_cell(bench: "Bench", offset: int) -> Cell:
         streams=tuple(range(bench.profile.num_streams)),
     )
     return bench.runner.run(key, partial(loop.run, bench))
+
+
+def _budget(bench: "Bench", offset: int) -> int:
+    """Env steps for goals so far away: the planner's own number while that leaves some to spare."""
+    own = bench.budget_env_steps
+    if offset <= _NEAR * own:
+        return own
+    return max(own, round(own * offset / bench.cases.goal_offset_env_steps))
 
 
 def _ratios(cell: Cell, seed: int) -> list[Measurement]:
@@ -126,11 +139,26 @@ def _ratios(cell: Cell, seed: int) -> list[Measurement]:
     return found
 
 
+def _offset(cell: Cell) -> int:
+    return int(cell.condition["goal_offset_env_steps"])
+
+
+def _alarms(cell: Cell, monitor: CalibratedMonitor) -> Measurement:
+    if not (problem := rows.trouble([cell])) and monitor.name not in cell.rows:
+        problem = f"{monitor.name} did not watch"
+    rate, note = (None, problem) if problem else rows.share(alarms(cell, monitor))
+    condition: dict[str, Scalar] = {
+        "goal_offset_env_steps": _offset(cell),
+        "monitor": monitor.name,
+    }
+    return rows.measurement(NAME, "alarm_rate_by_offset", condition, rate, note=note)
+
+
 def _by_offset(clean: Sequence[Cell], offsets: Sequence[Cell]) -> list[Measurement]:
     found: dict[int, tuple[Estimate | None, str]] = {}
     for cell in offsets:
         problem = rows.trouble([cell])
-        offset = int(cell.condition["goal_offset_env_steps"])
+        offset = _offset(cell)
         found[offset] = (None, problem) if problem else rows.share(rows.outcomes(cell))
     if clean:
         problem = rows.trouble(clean)

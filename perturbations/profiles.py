@@ -17,8 +17,8 @@ standard
     and both frames for the two worst classes. Robust up to 7 cases lost in 150, failing
     from 24 on (a true drop of 18 points). Detected from 86 % of 200 clips, blind up to 74 %.
     Four further goal offsets. Eight further searches, each of which may extend the range of one
-    planner field, and up to four further algorithms. 60 solved cases are searched for their worst nuisance, of which 5 may
-    break.
+    planner field, and up to four further algorithms. 60 solved cases are searched for their worst
+    nuisance, of which 5 may break.
 deep
     400 cases, five streams, clean success to about 3 points. The grid: every class, direction and
     strength on the current frame, the worst direction on the goal frame and on both. Robust up to

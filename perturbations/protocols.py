@@ -162,7 +162,9 @@ class PlannerSettings(Protocol):
 class Planner(Protocol):
     """Search over action blocks; one random stream per case, so batches do not matter.
 
-    A planner may also have `varied(**changes)`, which gives the same planner with other settings.
+    A planner may also have `varied(**changes)`, which gives the same planner with other settings,
+    and `siblings(model)`, planners of other algorithms that score as many candidates and can plan
+    with that model, by name.
     """
 
     @property

@@ -25,6 +25,7 @@ from perturbations.representation import SLOW_STATES, STEADY_FRAMES
 from perturbations.shift_plan import closed_loop
 from perturbations.voe import NAME as VIOLATIONS
 from perturbations.whole_box import joint_trouble, worst_case_trouble
+from perturbations.whole_parts import missing_part
 
 _SUITES = (CALIBRATION, planning.NAME, REPRESENTED, SHIFTED, VIOLATIONS, DRIFT, EXPLOITED)
 _ASKED_OF_STATES = ("cloud", "pairs", "steady")
@@ -48,6 +49,7 @@ def contradiction(cells: Sequence[Cell], plan: Plan, profile: Profile) -> str:
         _twice(known)
         or next(filter(None, (_row_trouble(cell, plan, profile) for cell in known)), "")
         or _mixed(known)
+        or missing_part(known, plan)
         or _driven_otherwise(known, plan)
         or _unplanned_shifts(known, plan, profile)
         or _unplanned_offsets(known, plan, profile)
@@ -229,6 +231,9 @@ def _unplanned_searches(cells: Sequence[Cell], profile: Profile) -> str:
             f"the searches {sorted(map(str, found))} were run in closed loop, the profile "
             f"{profile.name} has {sorted(profile.search_pressures)}"
         )
+    named = [str(c.condition["planner_kind"]) for c in own if "planner_kind" in c.condition]
+    if unknown := sorted(set(named) - set(profile.planner_kinds)):
+        return f"the profile {profile.name} has no search called {unknown[0]}"
     if own and not any(cell.condition.get("asks") == "menus" for cell in own):
         return f"the suite {EXPLOITED} has no cell that asks about menus"
     return ""

@@ -7,7 +7,7 @@ that is missing makes a claim `unknown`. Each rule lives beside the reason sente
 from dataclasses import dataclass
 
 from envelope.claims.cost import cost_claims
-from envelope.claims.drift import admitted_goal_offsets, drift_claims
+from envelope.claims.drift import drift_claims
 from envelope.claims.evidence import Evidence
 from envelope.claims.exploitation import exploitation_claims
 from envelope.claims.monitor_records import monitor_record
@@ -15,6 +15,7 @@ from envelope.claims.monitors import monitor_claims
 from envelope.claims.not_measured import not_measured
 from envelope.claims.nuisance import nuisance_claims, nuisance_classes
 from envelope.claims.nuisance_joint import judge_box
+from envelope.claims.planner_ranges import planner_ranges
 from envelope.claims.planning import planning_claims
 from envelope.claims.quiet import quiet_claims
 from envelope.claims.recorded import without_simulator
@@ -61,9 +62,12 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
     calibrated = {monitor.name: monitor for monitor in measurements.monitors}
     classes = nuisance_classes(evidence, criteria, calibrated)
     together = judge_box(evidence, criteria, classes, tuple(calibrated))
-    watching = monitor_claims(evidence, criteria, calibrated)
+    planner = measurements.planner_scope
+    ranges = planner_ranges(evidence, criteria, planner, calibrated.values())
+    also = ranges.words()
+    watching = monitor_claims(evidence, criteria, calibrated, also=also)
     made = [
-        *planning_claims(evidence, criteria),
+        *planning_claims(evidence, criteria, also=also, shown_by=ranges.evidence),
         *representation_claims(evidence, criteria),
         *cost_claims(evidence, criteria),
         *nuisance_claims(evidence, criteria, classes),
@@ -71,18 +75,17 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
         *worst_case_claims(evidence, criteria, classes, together.scale),
         *watching,
         *quiet_claims(evidence, criteria, classes, calibrated),
-        *drift_claims(evidence, criteria, measurements.planner_scope),
+        *drift_claims(evidence, criteria, planner),
         *exploitation_claims(evidence, criteria),
     ]
     claims = without_simulator(made, measurements)
-    offsets = admitted_goal_offsets(evidence, criteria, measurements.planner_scope)
     return ClaimSet(
         claims=claims,
         monitors=[
             monitor_record(evidence, criteria, monitor, watching) for monitor in calibrated.values()
         ],
         nuisance={name: found.scope() for name, found in classes.items()},
-        planner_admitted={"conventions.goal_offset_env_steps": offsets} if offsets else {},
+        planner_admitted=dict(ranges.by_field),
         joint_scale=together.scale,
         not_measured=not_measured(measurements, criteria, claims),
     )

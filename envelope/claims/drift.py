@@ -3,11 +3,21 @@
 from functools import partial
 from itertools import takewhile
 
+from envelope.claims.alarms import alarm_rates, are_quiet
 from envelope.claims.evidence import Evidence, Known, Missing
 from envelope.claims.planning import clean_success
 from envelope.claims.rules import CLOSED_LOOP, MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, at_most, figures, number, settle
-from envelope.records import Claim, Criteria, Estimate, PlannerScope, Range, Verdict
+from envelope.records import (
+    CalibratedMonitor,
+    Claim,
+    Criteria,
+    Estimate,
+    PlannerScope,
+    Range,
+    Scalar,
+    Verdict,
+)
 
 _OFFSET = "goal_offset_env_steps"
 
@@ -32,7 +42,7 @@ def drift_claims(evidence: Evidence, criteria: Criteria, planner: PlannerScope) 
             family="F7",
             is_bound=True,
             statement=f"Success is at least {success} at every goal distance that was run, "
-            "with a budget in proportion.",
+            "beyond three quarters of the budget with one in proportion.",
             criterion=f"success >= {success} at each goal offset",
             rests_on=CLOSED_LOOP,
             suites=("planning", "horizon_drift"),
@@ -41,12 +51,16 @@ def drift_claims(evidence: Evidence, criteria: Criteria, planner: PlannerScope) 
 
 
 def admitted_goal_offsets(
-    evidence: Evidence, criteria: Criteria, planner: PlannerScope
+    evidence: Evidence,
+    criteria: Criteria,
+    planner: PlannerScope,
+    monitors: tuple[CalibratedMonitor, ...],
 ) -> Range | None:
     """Goal offsets, in env steps, from the smallest measured up to the last that kept success.
 
     Suites give a farther goal a larger budget. What was reached with more env steps than the
-    planner scope allows is no evidence for it, and ends the range.
+    planner scope allows is no evidence for it, and ends the range; so does a monitor that alarms
+    more often than stated.
 
     None where that range does not cover the planner's own goal offset, or is no more than it.
     """
@@ -60,7 +74,16 @@ def admitted_goal_offsets(
     def is_admitted(point: tuple[float, Known]) -> bool:
         cells = [c for c in evidence.cells("horizon_drift") if c.condition.get(_OFFSET) == point[0]]
         spent = [float(cell.condition.get("budget_env_steps", budget)) for cell in cells]
-        return max(spent, default=budget) <= budget and _kept(point[1], criteria) == "holds"
+        if max(spent, default=budget) > budget or _kept(point[1], criteria) != "holds":
+            return False
+        if point[0] == nominal:
+            return True
+        try:
+            about: dict[str, Scalar] = {_OFFSET: point[0]}
+            rates = alarm_rates(evidence, "horizon_drift/alarm_rate_by_offset", about, monitors)
+        except Missing:
+            return False
+        return are_quiet(rates, criteria, monitors)
 
     kept = [offset for offset, _ in takewhile(is_admitted, points)]
     if len(kept) < 2 or not kept[0] <= nominal <= kept[-1]:

@@ -12,10 +12,22 @@ NO_CONTROL = "; not shown to hold, for no injected violation was caught (positiv
 
 
 def monitor_claims(
-    evidence: Evidence, criteria: Criteria, calibrated: dict[str, CalibratedMonitor]
+    evidence: Evidence,
+    criteria: Criteria,
+    calibrated: dict[str, CalibratedMonitor],
+    *,
+    also: str = "",
 ) -> list[Claim]:
-    """False alarms, and one recorded bound per violation class, for each monitor."""
+    """False alarms, and one recorded bound per violation class, for each monitor.
+
+    Args:
+        evidence: of the run.
+        criteria: say which rates are enough.
+        calibrated: the monitors, by name.
+        also: ranges of planner fields on which no monitor alarmed more often, in words.
+    """
     claims: list[Claim] = []
+    more = f" In closed loop it was not seen to be more with {also}." if also else ""
     for name, monitor in calibrated.items():
         rests_on = (*MODEL, "input_scope", *SEARCH, f"monitors.{name}.threshold")
         stated = number(min(monitor.false_alarms_per_episode, criteria.false_alarms_per_episode))
@@ -24,7 +36,7 @@ def monitor_claims(
                 id=f"monitor.{name}.false_alarms",
                 family="F5",
                 is_bound=False,
-                statement=f"On lawful episodes {name} alarms at a rate of at most {stated}.",
+                statement=f"On lawful episodes {name} alarms at a rate of at most {stated}.{more}",
                 criterion=f"false_alarms <= {stated} per episode",
                 rests_on=(*rests_on, f"monitors.{name}.false_alarms_per_episode"),
                 suites=("voe",),

@@ -1,24 +1,41 @@
 """Does the planner reach its goals with this model? The ground that every other claim stands on."""
 
+from collections.abc import Sequence
+
 from envelope.claims.evidence import Evidence, Known, Missing
 from envelope.claims.rules import CLOSED_LOOP, OUTCOMES, Judged, Rule
 from envelope.claims.words import at_least, figures, number, settle
-from envelope.records import Claim, Criteria, Verdict
+from envelope.records import Claim, Criteria, Measurement, Verdict
 
 REFERENCES = ("random", "untrained_twin")
 """Arms that a model has to beat before its success says anything."""
 
 
-def planning_claims(evidence: Evidence, criteria: Criteria) -> list[Claim]:
-    """Success, gain over the references, and share of what the true dynamics allow."""
+def planning_claims(
+    evidence: Evidence,
+    criteria: Criteria,
+    *,
+    also: str = "",
+    shown_by: Sequence[Measurement] = (),
+) -> list[Claim]:
+    """Success, gain over the references, and share of what the true dynamics allow.
+
+    Args:
+        evidence: of the run.
+        criteria: say how much success is enough.
+        also: ranges of planner fields on which success was kept, in words.
+        shown_by: the measurements behind these.
+    """
+    drop = number(criteria.max_success_drop)
+    more = f" So it is, dropping by at most {drop}, with {also}." if also else ""
     success = criteria.success_at_least
     share = criteria.share_of_ceiling_at_least
     return [
         _rule(
             "planning.success",
-            f"Clean closed-loop success is at least {number(success)}.",
+            f"Clean closed-loop success is at least {number(success)}.{more}",
             f"success >= {number(success)}",
-        ).claim(lambda: _success(evidence, success)),
+        ).claim(lambda: _success(evidence, success, shown_by)),
         _rule(
             "planning.above_floor",
             "Success is above that of random actions and of an untrained twin.",
@@ -69,7 +86,7 @@ def _need_arms(evidence: Evidence, *arms: str) -> None:
         evidence.need_rows(cells, f"planning with the arm {arm}")
 
 
-def _success(evidence: Evidence, limit: float) -> Judged:
+def _success(evidence: Evidence, limit: float, shown_by: Sequence[Measurement]) -> Judged:
     measurement, found = clean_success(evidence)
     verdict = at_least(found, limit)
     streams = max(1, len(_streams(evidence)))
@@ -79,7 +96,7 @@ def _success(evidence: Evidence, limit: float) -> Judged:
     )
     if verdict == "unknown":
         reason += f"; {settle(found, limit)}"
-    return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)
+    return Judged(verdict, OUTCOMES[verdict], reason, [measurement, *shown_by], found)
 
 
 def _above_floor(evidence: Evidence) -> Judged:

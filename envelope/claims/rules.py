@@ -26,6 +26,7 @@ SEARCH = tuple(
         "execute_blocks",
         "history",
         "cost",
+        "options",
     )
 )
 """How plans are searched for. Monitors are set and rollouts judged on episodes that the planner

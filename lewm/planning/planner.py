@@ -9,6 +9,7 @@ Each case draws from a generator of its own, so a plan does not depend on its ne
 batch. Source of the defaults: the solver LeWM is evaluated with (facts/lewm.md 5.1).
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
@@ -24,6 +25,7 @@ from lewm.planning.costs import error_cost, latent_cost, needs_every_step
 from lewm.planning.imagination import PlannableModel as PlannableModel
 from lewm.planning.imagination import imagination_of
 from lewm.planning.plan_config import PlanConfig
+from lewm.planning.plan_options import COSTS
 from lewm.planning.search import Bounds, Cost, Found, Observe, Problem, Search, Seed, streams
 from lewm.planning.search_gradient import gradient
 from lewm.planning.search_sampling import cem, icem, mppi, random_shooting
@@ -65,6 +67,27 @@ class Planner:
     def varied(self, **changes: Any) -> Self:
         """The same planner with other settings."""
         return type(self)(replace(self.config, **changes))
+
+    def siblings(self, model: PlannableModel) -> dict[str, Self]:
+        """Planners of the other algorithms that score as many candidates, by name.
+
+        One-shot search draws as many at once as this one scores in all its iterations. Options of
+        the algorithm are left at their defaults. An algorithm that these numbers do not suit is
+        left out, and so is descent on a model that is not known to have gradients.
+        """
+        config, found = self.config, dict[str, Self]()
+        options = {name: v for name, v in config.options.items() if name in COSTS[config.cost]}
+        known = set(SEARCHES) - {config.algorithm}
+        if getattr(type(model), "imagine", None) is None:
+            known -= {"gradient"}
+        for name in sorted(known):
+            changes: dict[str, Any] = {"algorithm": name, "options": options}
+            if name == "random_shooting":
+                changes["num_samples"] = config.num_samples * config.iterations
+                changes["iterations"] = 1
+            with contextlib.suppress(ValueError):
+                found[name] = self.varied(**changes)
+        return found
 
     def plan(
         self,

@@ -83,7 +83,6 @@ def test_the_number_of_threads_is_set():
 @pytest.mark.parametrize(
     ("planner", "part"),
     [
-        ({"algorithm": "mppi", "options": {"temperature": 1.0}}, "has temperature=1, which"),
         ({"history": 3}, "has history=3, which"),
         ({"algorithm": "gradient"}, "cannot plan on the true dynamics"),
     ],

@@ -176,6 +176,17 @@ def test_a_goal_reached_with_a_larger_budget_is_not_admitted_under_the_smaller_o
     assert judged.planner_admitted["conventions.goal_offset_env_steps"].high == 25
 
 
+def test_a_goal_distance_at_which_a_monitor_alarms_too_often_is_not_admitted():
+    found = replaced(
+        "horizon_drift/alarm_rate_by_offset",
+        with_interval(0.06, 0.15, 0.25),
+        goal_offset_env_steps=15,
+        monitor="shell",
+    )
+
+    assert make_claims(found, default_criteria()).planner_admitted == {}
+
+
 # --- what a nuisance looks like when it contradicts itself --------------------------------------
 
 

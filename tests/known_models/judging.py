@@ -18,7 +18,7 @@ def measurements_of(bench, suites=tuple(audit.SUITES)):
         world=bench.world.name,
         observation=Observation(size_px=32, env_steps_per_frame=bench.block_size),
         factors={},
-        planner_scope=planner_scope().model_copy(update={"horizon": bench.planner.config.horizon}),
+        planner_scope=_scope_of(bench),
         model_state=model_state(),
         cells=found.cells,
         summaries=audit.summarise(found.cells, found.monitors, plan),
@@ -33,6 +33,19 @@ def measurements_of(bench, suites=tuple(audit.SUITES)):
             run_cells=len(found.cells),
         ),
     )
+
+
+def _scope_of(bench):
+    config, scope = bench.planner.config, planner_scope()
+    conventions = scope.conventions.model_copy(
+        update={
+            "goal_offset_env_steps": bench.cases.goal_offset_env_steps,
+            "budget_env_steps": bench.budget_env_steps,
+        }
+    )
+    numbers = ("horizon", "num_samples", "iterations", "elites", "execute_blocks", "block_size")
+    own = {name: getattr(config, name) for name in numbers}
+    return scope.model_copy(update={**own, "conventions": conventions})
 
 
 def claims_of(bench, suites=tuple(audit.SUITES)):

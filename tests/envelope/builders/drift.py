@@ -2,6 +2,7 @@
 
 from envelope.records import Cell, Measurement
 from tests.envelope.builders.pieces import (
+    MONITORS,
     NUM_CASES,
     NUM_EPISODES,
     cell,
@@ -41,5 +42,16 @@ def drift() -> tuple[list[Cell], list[Measurement]]:
     summaries += [
         measurement("horizon_drift/success_by_offset", share(rate), goal_offset_env_steps=offset)
         for offset, rate in offsets.items()
+    ]
+    summaries += [
+        measurement(
+            "horizon_drift/alarm_rate_by_offset",
+            share(0.06),
+            goal_offset_env_steps=offset,
+            monitor=monitor,
+        )
+        for offset in offsets
+        if offset != 25
+        for monitor in MONITORS
     ]
     return cells, summaries
