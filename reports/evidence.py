@@ -17,6 +17,8 @@ from reports.words import count, interval, mark, number, p_value, scalar, unit_w
 _T = TypeVar("_T")
 _ACROSS = "monitor"
 """Part of a condition that is laid out in columns."""
+_FIRST = ("nuisance", "violation", "direction", "strength", "amount", "magnitude")
+"""Parts of a condition that stand in the first columns."""
 Column = tuple[str, str]
 """Quantity and monitor."""
 
@@ -58,7 +60,7 @@ def evidence(
         if one.suite not in suites or not belongs(one):
             continue
         total += 1
-        keys = tuple(sorted(key for key in one.condition if key != _ACROSS))
+        keys = tuple(sorted(set(one.condition) - {_ACROSS}, key=_place))
         grid = grids.setdefault((one.suite, keys), _Grid(keys))
         row = grid.rows.setdefault(tuple(one.condition[key] for key in keys), {})
         column = (one.quantity, str(one.condition.get(_ACROSS, "")))
@@ -67,6 +69,10 @@ def evidence(
         return None
     tables = [_table(suite, grid) for (suite, _), grid in grids.items()]
     return details(f"Numbers behind this section: {count(total, 'measurement')}", tables)
+
+
+def _place(key: str) -> tuple[int, str]:
+    return (_FIRST.index(key) if key in _FIRST else len(_FIRST), key)
 
 
 def _table(suite: str, grid: _Grid) -> Html:

@@ -50,7 +50,7 @@ def _said(claims: Sequence[Claim]) -> str:
     for claim in claims:
         name = claim.id.removeprefix("nuisance.")
         told.setdefault(OUTCOME_WORDS[claim.outcome], []).append(name)
-    parts = [f"{words} {', '.join(names)}" for words, names in told.items()]
+    parts = [f"{words}: {', '.join(names)}" for words, names in told.items()]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if text else "No claim."
 
@@ -113,9 +113,7 @@ def _card(name: str, place: int, view: View) -> Html:
         verdict,
         tag("p", _range_sentence(case), class_="range-words"),
         tag("p", case.claim.reason, class_="small reason") if case.claim else None,
-        drawing(case, _classes(view).index(name) + 1, view)
-        if case.all
-        else not_measured("this class in any form."),
+        drawing(case, place, view) if case.all else not_measured("this class in any form."),
         strengths(case.scope) if case.scope else None,
         _pictures(name, view),
         class_="multiple",
