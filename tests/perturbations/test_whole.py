@@ -4,11 +4,23 @@ from dataclasses import replace
 
 import pytest
 
+from envelope.records import RecordedEpisodes
 from perturbations import audit
 from perturbations.whole import contradiction
 from tests import known_models as known
 from tests.perturbations.audits import audited
 
+RECORDED = RecordedEpisodes(
+    name="pushed.h5",
+    digest="0" * 64,
+    num_episodes=200,
+    num_usable=200,
+    model_steps_per_episode=10,
+    columns=["pixels", "action"],
+    state_column="",
+    num_fitting_episodes=52,
+    num_states=50,
+)
 BISECTING = replace(known.PROFILE, shifted_cells="bisect", num_cases=12, num_streams=1)
 
 
@@ -139,6 +151,60 @@ def test_a_strength_that_was_not_shown_in_open_loop_is_noticed(few):
     gone = of(cells, "nuisance_shift", loop="open")[0]
 
     assert "was not shown at strength" in judge([c for c in cells if c is not gone], plan)
+
+
+def test_no_clip_cell_of_the_plan_can_be_left_out_nor_another_put_in(few):
+    cells, plan = few
+    clips = [cell for cell in of(cells, "voe") if cell.condition["violation"] != "none"]
+    milder = {**clips[0].condition, "magnitude": 11.0}
+    other = clips[0].model_copy(update={"id": "0" * 64, "condition": milder})
+
+    for gone in clips:
+        left = judge([cell for cell in cells if cell is not gone], plan)
+        magnitude = gone.condition["magnitude"]
+        assert left == f"{gone.condition['violation']} was not shown at magnitude {magnitude:g}"
+    assert "was not called for" in judge([*cells, other], plan)
+
+
+def test_rollouts_cannot_be_left_out_beside_goal_offsets(few):
+    cells, plan = few
+    rollouts = of(cells, "horizon_drift")[0]
+    rows = {"case": list(range(plan.num_cases))}
+    offset = rollouts.model_copy(
+        update={"id": "0" * 64, "condition": {"goal_offset_env_steps": 30}, "rows": rows}
+    )
+    asking = replace(known.PROFILE, goal_offsets_env_steps=(30,))
+
+    assert judge([*cells, offset], plan, asking) == ""
+    without = [cell for cell in [*cells, offset] if cell is not rollouts]
+    assert "has no cell of rollouts" in judge(without, plan, asking)
+
+
+def test_of_recorded_episodes_a_class_of_clips_may_be_missing_but_no_magnitude_of_one(few):
+    cells, plan = of(few[0], "voe"), few[1].model_copy(update={"recorded": RECORDED})
+    jumps = of(cells, "voe", violation="teleport")
+
+    assert judge([cell for cell in cells if cell not in jumps], plan) == ""
+    assert "teleport was not shown" in judge([c for c in cells if c is not jumps[0]], plan)
+
+
+@pytest.mark.parametrize(
+    ("suite", "condition", "arm"),
+    [
+        ("voe", {"violation": "none"}, "model"),
+        ("planning", {}, "random"),
+        ("planning", {}, "untrained_twin"),
+        ("planning", {"stream": 2}, "model"),
+    ],
+)
+def test_no_cell_that_others_are_compared_with_can_be_left_out(few, suite, condition, arm):
+    cells, plan = few
+    gone = next(cell for cell in of(cells, suite, **condition) if cell.arm == arm)
+    others = [cell for cell in cells if cell is not gone]
+
+    left = judge(others, plan)
+
+    assert "has no cell of" in left or "planner streams" in left
 
 
 def test_a_goal_offset_that_the_profile_asks_for_cannot_be_left_out(few):
