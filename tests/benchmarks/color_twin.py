@@ -1,86 +1,32 @@
-"""A twin of the bundled model that has seen many colours, and what the audit makes of both.
+"""The bundled model and its colour-randomised twin: what the audit makes of both, and is it so?
 
     python -m tests.benchmarks.color_twin --out FOLDER
 
-makes the twin unless FOLDER has it (minutes on one thread): the encoder of the bundled model, tuned
-on the walks it was trained on, drawn with a background and an agent of another colour in every
-episode; a quarter of the episodes keep the colours of the world. The predictor stays, so that a
-frame has to look like what it expects whatever its colours. docs/lab-notes.md tells which other
-ways of making one failed, and that this one has not been run to its end.
-Then what `standard` has about
-visual shift and violations runs on both, unless FOLDER has that, and what was expected is printed
-beside what was found. Two records are made; docs/lab-notes.md keeps the figures.
+makes the twin unless FOLDER has it (`color_twin_recipe`), runs what `standard` has about visual
+shift and violations on both unless FOLDER has that, and puts every background at which the audit
+says that success is lost or kept through a loop of its own (`color_loop`), on other cases, with
+thresholds of its own. What was expected is printed beside what was found; exit status 1 when
+anything is missing. docs/lab-notes.md keeps the figures.
 """
 
 import argparse
 import subprocess
 import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from envelope.cli.files import Folder
-from envelope.records import Envelope, Estimate
-from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from lewm.data.episodes import Episodes
-from lewm.data.windows import MemorySource
-from lewm.pretrained import recipe
-from lewm.training.train import train
-from lewm.training.train_log import Teller
-from lewm.training.tuning import Start
+from envelope.records import Envelope, Estimate, Strength
+from lewm.adapter import load_model
+from lewm.pretrained import bundled, recipe
 from perturbations import color
+from perturbations.nuisances import TARGETS
+from tests.benchmarks.color_loop import Found, Loop
+from tests.benchmarks.color_twin_recipe import make
 
 SUITES = ("planning", "nuisance_shift", "worst_case", "voe")
-TUNE = replace(recipe.TRAIN, final_sigreg_weight=0.002)
-COLOR_SEED = 400
-CLEAN_SHARE = 0.25
-APART_DELTA_E = 40.0
-"""Agent and background are drawn until they lie so far apart."""
-
-
-def drawn_colors(num_episodes: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Background and agent of every episode, (E, 2, 3), sRGB grey levels."""
-    world = recipe.world()
-    clean = np.array([world.factors["background.color"], world.factors["agent.color"]])
-    found = rng.integers(0, 256, (num_episodes, 2, 3))
-    while len(near := np.flatnonzero(color.delta_e(found[:, 0], found[:, 1]) < APART_DELTA_E)):
-        found[near] = rng.integers(0, 256, (len(near), 2, 3))
-    found[rng.random(num_episodes) < CLEAN_SHARE] = clean
-    return found
-
-
-def recolored(episodes: Episodes, seed: int = COLOR_SEED) -> Episodes:
-    """The same episodes, each drawn in colours of its own."""
-    world = recipe.world()
-    colors = drawn_colors(episodes.num_episodes, np.random.default_rng(seed))
-    frames = np.empty_like(episodes.frames)
-    for episode, (background, agent) in enumerate(colors):
-        look = {"background.color": background, "agent.color": agent}
-        frames[episode] = world.render(episodes.states[episode], look)
-    return Episodes(frames, episodes.actions, episodes.states)
-
-
-def train_twin(path: Path) -> None:
-    """The bundled model's eye, tuned on recoloured episodes."""
-    started = time.perf_counter()
-    teller = Teller(lambda line: print(line, flush=True))
-    base = Start(load_checkpoint(recipe.FOLDER / "two_room.pt"), "encoder")
-    result = train(
-        base.checkpoint.config,
-        TUNE,
-        MemorySource(recolored(recipe.collect_episodes())),
-        progress=teller,
-        start=base,
-    )
-    teller.finish()
-    record = {**result.record, "colors": "drawn per episode", "color_seed": COLOR_SEED}
-    twin = base.tuned(result.model.state_dict(), record, recipe.world().scope())
-    save_checkpoint(path, twin)
-    print(f"tuned in {time.perf_counter() - started:.0f} s")
+CLASS = "background.color"
 
 
 def measured(model: Path, folder: Path) -> Envelope:
@@ -116,31 +62,76 @@ def tell(name: str, record: Envelope) -> None:
         print(f"  {monitor.name} is blind to: {', '.join(monitor.blind_spots) or 'nothing shown'}")
 
 
-def judge(bundled: Envelope, twin: Envelope) -> bool:
-    """Print the four things expected, and whether they were found."""
-    answers = {
+Confirmed = list[tuple[Strength, Found, str]]
+"""A background of the record, what the other loop found there, and what it calls that."""
+
+
+def confirmed(model: Path, record: Envelope) -> Confirmed:
+    """Every background that ran on the current frame, in a loop that the suites know nothing of."""
+    loop = Loop(load_model(model))
+    origin = recipe.world().factors[CLASS]
+    limits = record.criteria
+    answers: Confirmed = []
+    for point in record.input_scope.nuisance[CLASS].strengths:
+        if point.frames != "current" or point.outcome == "not_measured":
+            continue
+        target = TARGETS[point.direction]
+        share = point.amount / float(color.delta_e(origin, target))
+        found = loop.under(color.between(origin, target, share))
+        called = found.outcome(
+            allowed_drop=limits.max_success_drop, detection_rate=limits.detection_rate
+        )
+        answers.append((point, found, called))
+    return answers
+
+
+def tell_confirmed(answers: Confirmed) -> None:
+    """Print what both loops say of each background."""
+    for point, found, called in answers:
+        rates = ", ".join(f"{name} {_figures(rate)}" for name, rate in found.alarms.items())
+        print(
+            f"  {point.direction} {point.amount:.3g} delta E: audit {point.outcome}, own loop "
+            f"{called}; success {_figures(found.success)}, drop {_figures(found.drop)}; "
+            f"alarms: {rates}"
+        )
+
+
+def judge(base: Envelope, twin: Envelope, answers: Confirmed) -> bool:
+    """Print what was expected, and whether it was found."""
+    halved = [
+        (point, called)
+        for point, found, called in answers
+        if found.drop.low >= found.success.value  # lost at least as much as is left
+    ]
+    expected = {
         "teleports are detected by a monitor of each model": all(
             any(_outcome(one, f"monitor.{m.name}.teleport") == "detected" for m in one.monitors)
-            for one in (bundled, twin)
+            for one in (base, twin)
         ),
         "a colour change is missed by a monitor of each model, and published as a blind spot": all(
             any({"background.color", "agent.color"} & set(m.blind_spots) for m in one.monitors)
-            for one in (bundled, twin)
+            for one in (base, twin)
         ),
-        "a background that halves success is reported, as silent or loud": _outcome(
-            bundled, "nuisance.background.color"
-        )
-        in ("fails_silently", "fails_loudly", "fails_alarm_unknown"),
+        "every background that halves success is called silent or loud, as the own loop does": (
+            bool(halved)
+            and all(
+                point.outcome == called in ("fails_silently", "fails_loudly")
+                for point, called in halved
+            )
+        ),
         "the twin's limit of background.color lies further out, the brackets apart": (
-            _nearest(twin).low >= _nearest(bundled).high
+            _nearest(twin).low >= _nearest(base).high
         ),
     }
-    for words, is_so in answers.items():
+    for words, is_so in expected.items():
         print(f"{'yes' if is_so else 'NO '}  {words}")
-    for name, record in (("bundled", bundled), ("twin", twin)):
-        limit = _nearest(record)
-        print(f"{name}: background.color {limit.value:.3g} [{limit.low:.3g}, {limit.high:.3g}]")
-    return all(answers.values())
+    for name, record in (("bundled", base), ("twin", twin)):
+        print(f"{name}: {CLASS} {_figures(_nearest(record))}")
+    return all(expected.values())
+
+
+def _figures(found: Estimate) -> str:
+    return f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
 
 
 def _outcome(record: Envelope, claim_id: str) -> str:
@@ -148,26 +139,26 @@ def _outcome(record: Envelope, claim_id: str) -> str:
 
 
 def _nearest(record: Envelope) -> Estimate:
-    found = record.input_scope.nuisance["background.color"].boundaries
+    found = record.input_scope.nuisance[CLASS].boundaries
     return min((one.amount for one in found), key=lambda amount: amount.value)
 
 
 def main() -> None:
-    """Make the twin where it is absent, measure both, tell what was expected."""
+    """Make the twin where it is absent, measure both, confirm, tell what was expected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of twin and records")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    twin = options.out / "color_twin.pt"
-    if not twin.exists():
-        options.out.mkdir(parents=True, exist_ok=True)
-        train_twin(twin)
-    bundled = measured(recipe.FOLDER / "two_room.pt", options.out / "bundled")
-    shifted = measured(twin, options.out / "twin")
-    tell("bundled", bundled)
-    tell("twin", shifted)
+    models = {"bundled": bundled("two_room"), "twin": make(options.out)}
+    records = {name: measured(model, options.out / name) for name, model in models.items()}
+    answers: Confirmed = []
+    for name, record in records.items():
+        tell(name, record)
+        own = confirmed(models[name], record)
+        tell_confirmed(own)
+        answers += own
     print()
-    sys.exit(0 if judge(bundled, shifted) else 1)
+    sys.exit(0 if judge(records["bundled"], records["twin"], answers) else 1)
 
 
 if __name__ == "__main__":

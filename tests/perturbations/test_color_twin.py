@@ -1,0 +1,100 @@
+"""The colour-randomised twin: how its colours are drawn, and the loop that the audit is held to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from envelope.records import Estimate
+from lewm.adapter import load_model
+from lewm.data.episodes import Episodes
+from lewm.pretrained import bundled, recipe
+from perturbations import color
+from tests.benchmarks import color_loop, color_twin_recipe
+
+WHITE = np.array([255, 255, 255])
+NAVY = np.array([0, 0, 128])
+
+
+def test_backgrounds_stay_within_reach_and_differ_from_draw_to_draw():
+    drawn = color_twin_recipe.drawn_backgrounds(200, 20.0, np.random.default_rng(0))
+
+    away = color.delta_e(drawn, WHITE)
+    assert away.max() <= 20.5  # grey levels are whole numbers
+    assert away.min() < 2
+    assert len(np.unique(drawn, axis=0)) > 190
+
+
+def test_recolouring_paints_every_frame_anew_and_leaves_what_happened_alone():
+    world = recipe.world()
+    states = np.full((1, 4, 2), 60.0)
+    actions = np.zeros((1, 3, 2), dtype=np.float32)
+    before = Episodes(world.render(states[0])[None], actions, states)
+
+    after = color_twin_recipe.recolored(before, 45.0)
+
+    row, column = 8, 48  # in the other room, away from the agent
+    assert len(np.unique(after.frames[0, :, row, column], axis=0)) == 4
+    agent = int(60 * 64 / 224)
+    np.testing.assert_allclose(after.frames[0, :, agent, agent], [[255, 0, 0]] * 4, atol=1)
+    np.testing.assert_array_equal(after.states, states)
+    again = color_twin_recipe.recolored(before, 45.0)
+    np.testing.assert_array_equal(after.frames, again.frames)
+
+
+def test_each_stage_reaches_further_than_the_one_before():
+    reaches = [stage.reach_delta_e for stage in color_twin_recipe.STAGES]
+    assert reaches == sorted(set(reaches))
+
+
+def estimate(low: float, high: float) -> Estimate:
+    return Estimate(
+        value=(low + high) / 2, low=low, high=high, episodes=100, interval="newcombe", seed=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("drop", "alarms", "outcome"),
+    [
+        ((-0.02, 0.05), [(0.9, 1.0)], "robust"),
+        ((0.05, 0.2), [(0.9, 1.0)], "inconclusive"),
+        ((0.5, 0.7), [(0.1, 0.2), (0.9, 1.0)], "fails_loudly"),
+        ((0.5, 0.7), [(0.1, 0.2), (0.3, 0.4)], "fails_silently"),
+        ((0.5, 0.7), [(0.1, 0.2), (0.7, 0.9)], "fails_alarm_unknown"),
+    ],
+)
+def test_lost_success_is_loud_when_one_monitor_alarms_and_silent_when_none_does(
+    drop, alarms, outcome
+):
+    found = color_loop.Found(
+        success=estimate(0, 1),
+        drop=estimate(*drop),
+        alarms={str(number): estimate(*ends) for number, ends in enumerate(alarms)},
+    )
+    assert found.outcome(allowed_drop=0.1, detection_rate=0.8) == outcome
+
+
+@dataclass(frozen=True)
+class Plan:
+    actions: np.ndarray
+
+
+class RandomPlans:
+    """In place of a search, which would take seconds."""
+
+    def plan(self, model, frames, goals, seeds):
+        drawn = [np.random.default_rng(seed).uniform(-1, 1, (25, 2)) for seed in seeds]
+        return Plan(np.stack(drawn))
+
+
+def test_the_loop_of_its_own_hears_a_navy_room_and_nothing_in_the_lawful_one(monkeypatch):
+    monkeypatch.setattr(color_loop, "make_planner", lambda config: RandomPlans())
+    monkeypatch.setattr(color_loop, "NUM_CASES", 10)
+    monkeypatch.setattr(color_loop, "NUM_CALIBRATION", 60)
+    loop = color_loop.Loop(load_model(bundled("two_room")))
+
+    lawful, navy = loop.under(WHITE), loop.under(NAVY)
+
+    assert lawful.drop.value == 0
+    assert all(rate.value <= 0.2 for rate in lawful.alarms.values())
+    assert navy.alarms["shell"].value == navy.alarms["disagreement"].value == 1
