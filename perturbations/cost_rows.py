@@ -34,7 +34,7 @@ _LARGEST_INTEGER = 2**53
 
 def frame(bench: "Bench") -> Rows:
     """Per frame: `tokens` and `numbers` given to the predictor, `operations` of encoding it."""
-    frames, model = _frames(bench), bench.model
+    frames, model = _seen(bench), bench.model
     width, tokens = model.latent_width, getattr(model, "tokens_per_frame", None)
     if tokens is not None and (tokens < 1 or width % tokens):
         raise ValueError(f"a latent of {width} numbers is not {tokens} tokens")
@@ -49,7 +49,7 @@ def frame(bench: "Bench") -> Rows:
 def plan(bench: "Bench") -> Rows:
     """Per episode, from its first frame to its last: `candidates` and `model_steps` imagined, and
     the `operations` of all, of one candidate, and the share of encoding."""
-    frames, goals = _frames(bench), _frames(bench, at=-1)
+    frames, goals = _seen(bench), _frames(bench, at=-1)
     found: Rows = {
         "episode": [],
         "candidates": [],
@@ -85,10 +85,11 @@ def tokens(bench: "Bench") -> Rows:
     lay_out: Callable[[int], WorldModel | None]
     lay_out = getattr(bench.model, "carrying_tokens", lambda number: None)
     found: Rows = {"tokens": [], "frame": [], "candidate": []}
+    seen = _seen(bench)[:1]
     for number in TOKENS:
         other = lay_out(number)
         if other is not None:
-            taken = _candidate(other, bench, _frames(bench)[:1])
+            taken = _candidate(other, bench, seen)
             _add(found, (number, *(_plain_number(one.operations) for one in taken)))
     return found
 
@@ -154,6 +155,14 @@ def _plain(model: "WorldModel") -> "WorldModel":
 def _frames(bench: "Bench", *, at: int = 0) -> "Frames":
     """One frame of each episode that is counted, at the same place in all."""
     return bench.world.render(bench.scoring.states[:NUM_EPISODES, at])
+
+
+def _seen(bench: "Bench") -> "Frames":
+    """The first frames, which the model sees: a cost without numbers is that of nothing."""
+    frames = _frames(bench)
+    if not torch.isfinite(latents.encode_frames(bench.model, frames)).all():
+        raise ValueError("a latent is not a finite number")
+    return frames
 
 
 def _said(taken: Counted, part: str) -> tuple[int | float | None, str]:

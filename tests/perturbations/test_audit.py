@@ -249,6 +249,7 @@ def test_a_planner_that_crashes_takes_neither_rows_nor_references_with_it():
         ("planning", "random"),
         ("planning", "true_dynamics"),
         ("representation", "model"),  # what rests on states alone
+        ("cost", "model"),  # what rests on frames alone
     }
     assert found.not_measured[-1].what == "some pictures"
     assert "no plan" in found.not_measured[-1].reason
