@@ -1,5 +1,6 @@
 """`envelope gate` end to end: every exit status, what it leaves, and what it refuses."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from jsonschema import Draft202012Validator
 
+from envelope.cli.files import GateFolder
 from envelope.gate import Gate
 from envelope.schema import schema_of
 from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
@@ -121,6 +123,79 @@ def test_finished_cells_are_used_again(folder):
 
     assert done.status == 1, done
     assert {path.name for path in Path("tuned.gate/.cells").iterdir()} == kept
+
+
+def test_any_number_of_processes_gives_the_same_record_and_says_where_the_time_went(folder):
+    one = gate("--cases", "20", "--json", "--out", "one")
+    two = gate("--cases", "20", "--json", "--out", "two", "--workers", "2")
+
+    assert one.status == two.status == 1, two
+    assert {**two.json, "measured_at": ""} == {**one.json, "measured_at": ""}
+    alone, shared = (rows_by_cell(Path(name, ".cells")) for name in ("one", "two"))
+    assert alone == shared
+    assert set(two.json["cells"]) <= shared.keys()
+    for done in (one, two):
+        assert "cells: " in done.err
+        assert "seconds of this run by kind: " in done.err
+
+
+def rows_by_cell(folder):
+    return {path.stem: json.loads(path.read_bytes())["cell"]["rows"] for path in folder.iterdir()}
+
+
+# --- signed ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def signed(folder, keys):
+    """A decision that `lab` signed, and the keys."""
+    done = gate("--cases", "20", "--sign-key", "lab.key")
+    assert done.status == 1, done
+    return GateFolder(Path("tuned.gate"))
+
+
+def verify(files, *words, key="lab.pub"):
+    return envelope("verify", files.attestation, "--key", key, *words)
+
+
+def test_a_signed_decision_is_verified_with_both_models_and_says_what_was_decided(signed):
+    save_checkpoint(Path("same.safetensors"), load_checkpoint(Path("tuned.pt")))
+
+    done = verify(signed, "--file", "tuned.pt", "--file", "base.pt", "--load", "same.safetensors")
+
+    assert done.status == 0, done
+    assert "UNDECIDED  tuned.pt in the place of base.pt" in done.out
+    told = verify(signed, "--file", "tuned.pt", "--json").json
+    assert (told["decision"], told["exit_status"]) == ("undecided", 0)
+    assert [match["subject"] for match in told["files"]] == ["gate.json", "candidate/tuned.pt"]
+    assert {reason["code"] for reason in told["reasons"]} == {"undecided"}
+
+
+def test_a_signed_decision_does_not_vouch_for_another_model_or_another_file(signed):
+    nudged(Path("base.pt"), Path("other.pt"), by=1e-5)
+
+    verify(signed, key="other.pub").refused(3)
+    verify(signed, "--file", "other.pt").refused(3, "other.pt is not what")
+    verify(signed, "--load", "base.pt").refused(3, "is not the checkpoint in the record")
+    verify(signed, "--recompute").refused(2, "carries no rows")
+    text = signed.gate.read_text()
+    signed.gate.write_text(text.replace('"decision": "undecided"', '"decision": "accept"'))
+    verify(signed).refused(3, "gate.json is not what")
+    signed.gate.unlink()
+    assert verify(signed).status == 0
+
+
+def test_a_signed_decision_is_no_envelope(signed):
+    words = ("--envelope", signed.attestation, "--key", "lab.pub")
+
+    envelope("gate", "--base", "base.pt", "--candidate", "tuned.pt", *words).refused(
+        3, "its predicateType is"
+    )
+
+
+def test_a_key_that_cannot_be_read_is_refused_before_anything_is_measured(folder):
+    gate("--sign-key", "gone.key").refused(2, "gone.key")
+    assert not Path("tuned.gate").exists()
 
 
 # --- refusals ------------------------------------------------------------------------------------
