@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from envelope.records import Cell, Plan
 from perturbations import planning, rows
-from perturbations.exploitation import NAME as EXPLOITED
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.joint import LOOP as JOINT
 from perturbations.monitors import RECORDING
@@ -22,6 +21,7 @@ from perturbations.nuisance_shift import displacement_seen, drop_seen
 from perturbations.profiles import Profile
 from perturbations.representation import NAME as REPRESENTED
 from perturbations.representation import SLOW_STATES, STEADY_FRAMES
+from perturbations.searches import NAME as EXPLOITED
 from perturbations.shift_plan import closed_loop
 from perturbations.voe import NAME as VIOLATIONS
 from perturbations.whole_box import joint_trouble, worst_case_trouble
