@@ -29,7 +29,7 @@ STRATA = {
     "planner and one class": 0.06,
 }
 """How the deployments are drawn, and in which shares. Half have one class within its admitted
-range; several classes within theirs are inside only where a joint cell held."""
+range; several classes within theirs are inside only as far as the box that held."""
 PLANNER = {
     "horizon": (3, 4, 6, 8),
     "num_samples": (16, 32, 128, 256),

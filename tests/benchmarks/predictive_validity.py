@@ -41,14 +41,14 @@ from envelope.cli.files import Folder
 from envelope.cli.workbench import Workbench, build
 from envelope.criteria import default_criteria
 from envelope.deploy import DeployedConventions, DeployedPlanner
-from envelope.records import Envelope, Estimate
+from envelope.records import Envelope, Estimate, NuisanceScope
 from lewm.pretrained import bundled
 from lewm.worlds import make_world
 from perturbations import rows, stats
 from perturbations.cells import CellStore, Runner
 from perturbations.closed_loop import Loop
 from perturbations.episodes import Cases
-from perturbations.mixture import Change, Look, Mix
+from perturbations.mixture import Look, Mix
 from perturbations.profiles import find_profile
 from perturbations.seeding import derive_seed, digest_arrays
 from tests.benchmarks.deployments import (
@@ -245,35 +245,50 @@ def climbed(number: int, *, store: Path, envelope: Envelope, moves: int) -> Depl
         return Deployment(1000 + number, "red team")
     num = len(admitted) if envelope.input_scope.joint and number % 2 else 1
     chosen = rng.choice(admitted, size=num, replace=False)
-    best: Mix = tuple(_at(envelope, world, str(name), rng) for name in sorted(chosen))
+    scopes = inside(envelope, several=num > 1)
+    best: Mix = tuple(change_inside(scopes[n], world, n, rng) for n in sorted(map(str, chosen)))
     first = POOL * 3 // 4 + int(rng.integers(POOL // 4 - CLIMB_CASES + 1))
     cases = np.arange(first, first + CLIMB_CASES)
     least = float(succeeded(store, (), best, cases).mean())
     for _ in range(moves - 1):
-        tried = _moved(envelope, world, best, admitted, rng)
+        tried = _moved(scopes, world, best, admitted, rng)
         found = float(succeeded(store, (), tried, cases).mean())
         if found <= least:
             best, least = tried, found
     return Deployment(1000 + number, "red team", best)
 
 
-def _at(envelope: Envelope, world: Any, name: str, rng: np.random.Generator) -> Change:
-    return change_inside(envelope.input_scope.nuisance[name], world, name, rng)
+def inside(envelope: Envelope, *, several: bool) -> dict[str, NuisanceScope]:
+    """The classes by how far they may go alone, or several at once."""
+    scope = envelope.input_scope
+    if not several:
+        return scope.nuisance
+    return {
+        name: one.model_copy(
+            update={"admitted": one.admitted.shrunk(one.nominal, scope.joint_scale)}
+        )
+        for name, one in scope.nuisance.items()
+    }
 
 
 def _moved(
-    envelope: Envelope, world: Any, mix: Mix, admitted: list[str], rng: np.random.Generator
+    scopes: dict[str, NuisanceScope],
+    world: Any,
+    mix: Mix,
+    admitted: list[str],
+    rng: np.random.Generator,
 ) -> Mix:
     place = int(rng.integers(len(mix)))
     change, kind = mix[place], rng.random()
-    scope = envelope.input_scope.nuisance[change.nuisance]
+    scope = scopes[change.nuisance]
     if kind < 0.5:  # outwards
         full = scope.admitted.high if change.amount >= change.nominal else scope.admitted.low
         change = rounded(replace(change, amount=(change.amount + full) / 2))
     elif kind < 0.75 or len(mix) > 1:
         change = change_inside(scope, world, change.nuisance, rng, 0.5 + rng.random() / 2)
     else:
-        change = _at(envelope, world, str(rng.choice(admitted)), rng)
+        other = str(rng.choice(admitted))
+        change = change_inside(scopes[other], world, other, rng)
     return (*mix[:place], change, *mix[place + 1 :])
 
 
