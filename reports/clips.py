@@ -35,7 +35,7 @@ def strips(view: View, suite: str) -> Html | None:
 def _clip(name: str, magnitude: float, pictures: Sequence[Picture]) -> Html:
     unit = next((str(p.condition["unit"]) for p in pictures if "unit" in p.condition), "1")
     rows = [
-        tag("div", tag("h5", word), tag("div", [_frame(p) for p in members], class_="stills"))
+        tag("div", tag("h4", word), tag("div", [_frame(p) for p in members], class_="stills"))
         for word, members in _by_lawfulness(pictures)
         if members
     ]
@@ -44,7 +44,7 @@ def _clip(name: str, magnitude: float, pictures: Sequence[Picture]) -> Html:
         if magnitude
         else name.replace("_", " ")
     )
-    return tag("div", tag("h4", title), rows, class_="strip")
+    return tag("div", tag("h3", title), rows, class_="strip")
 
 
 def _by_lawfulness(pictures: Sequence[Picture]) -> list[tuple[str, list[Picture]]]:

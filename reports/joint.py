@@ -1,6 +1,7 @@
 """Several nuisances at once: the box of all admitted ranges."""
 
 from envelope.records import Cell, Estimate, InputScope, Measurement
+from reports.drift import number_of
 from reports.evidence import evidence
 from reports.fields import range_words
 from reports.html import Html, Node, group, tag
@@ -45,14 +46,14 @@ def joint(view: View) -> Html:
 
 def _how(m: Measurement) -> str:
     given = str(m.condition.get("amounts", "together"))
-    scale = float(m.condition.get("scale", 1))
+    scale = _scale(m)
     part = "" if scale == 1 else f"{short(scale)} of "
     return _AMOUNTS.get(given, given.replace("_", " ")).format(part)
 
 
 def _said(view: View) -> str:
     parts = []
-    for m in view.find(SUITE, "joint_success_drop"):
+    for m in _decisive(view, "joint_success_drop"):
         if m.estimate is not None:
             num = m.condition.get("num_classes", 0)
             parts.append(
@@ -63,6 +64,18 @@ def _said(view: View) -> str:
         return "Not measured: one nuisance off nominal at a time."
     held = together_words(view.envelope.input_scope)
     return f"{'; '.join(parts)}. Admitted: {held}."
+
+
+def _decisive(view: View, quantity: str) -> list[Measurement]:
+    """Those of the largest box that held; of the smallest that was tried where none did."""
+    scope, found = view.envelope.input_scope, view.find(SUITE, quantity)
+    smallest = min((_scale(m) for m in found), default=1.0)
+    wanted = scope.joint_scale if scope.joint else smallest
+    return [m for m in found if _scale(m) == wanted]
+
+
+def _scale(m: Measurement) -> float:
+    return number_of(m.condition.get("scale")) or 1.0
 
 
 def together_words(scope: InputScope) -> str:
@@ -93,7 +106,7 @@ def _success(view: View, found: list[Measurement]) -> Html:
 def _alarms(view: View) -> Html:
     rows = [
         Row(f"{m.condition.get('monitor', 'monitor')}, {_how(m)}", m.estimate, "model")
-        for m in view.find(SUITE, "joint_closed_loop_alarm_rate")
+        for m in _decisive(view, "joint_closed_loop_alarm_rate")
     ]
     if not rows:
         words = tag("figcaption", tag("b", "Alarms"), " under several nuisances at once.")

@@ -236,7 +236,7 @@ def _next(gate: Gate) -> Html:
     ]
     if needed:
         options = " ".join(f"{option} {num}" for option, num in sorted(needed.items()))
-        words = " would decide, at the rates seen so far: the same command goes on from here."
+        words = " would decide what is undecided, at the rates seen so far."
         items.insert(0, group("About ", tag("code", options), words))
     if not items:
         items = [

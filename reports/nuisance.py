@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from envelope.records import Claim, Picture
+from envelope.records import Claim, Outcome, Picture
 from reports.drift import number_of
 from reports.evidence import evidence
 from reports.fields import closed_loop_words, range_words
@@ -16,6 +16,20 @@ from reports.view import View
 from reports.words import OUTCOME_WORDS, amount, short, verdict_word
 
 SUITE = "nuisance_shift"
+_GRAVEST: tuple[Outcome, ...] = (
+    "fails_silently",
+    "fails_alarm_unknown",
+    "fails_loudly",
+    "not_met",
+    "blind",
+    "crashed",
+    "not_measured",
+    "inconclusive",
+    "detected",
+    "met",
+    "robust",
+)
+"""In which order outcomes are told."""
 
 
 def nuisances(view: View) -> Html:
@@ -47,7 +61,7 @@ def nuisances(view: View) -> Html:
 def _said(claims: Sequence[Claim]) -> str:
     """Which classes leave planning alone, and how the others fail."""
     told: dict[str, list[str]] = {}
-    for claim in claims:
+    for claim in sorted(claims, key=lambda claim: _GRAVEST.index(claim.outcome)):
         name = claim.id.removeprefix("nuisance.")
         told.setdefault(OUTCOME_WORDS[claim.outcome], []).append(name)
     parts = [f"{words}: {', '.join(names)}" for words, names in told.items()]

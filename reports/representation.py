@@ -56,7 +56,8 @@ def _said(view: View) -> str:
         parts.append(f"effective rank {rounded(rank.value)}")
     if order := _value(view, "distance_rank"):
         words = f"latent distance ranks states with {rounded(order.value)}"
-        if end := _value(view, "distance_rises_to"):
+        end = _value(view, "distance_rises_to")
+        if end is not None and order.low > 0:
             words += f", rising up to {short(end.value)}"
         parts.append(words)
     if answer := _value(view, "action_sensitivity"):

@@ -1,5 +1,6 @@
 """What a browser makes of the page. Skipped without Playwright and a browser, unless required."""
 
+import itertools
 import os
 import shutil
 
@@ -124,3 +125,80 @@ def test_text_does_not_run_out_of_a_chart(browser, report):
     context.close()
 
     assert outside == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_as_opened_is_at_most_fifteen_thousand_pixels_tall(browser, report, width):
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto(report.as_uri())
+    height = page.evaluate("() => document.documentElement.scrollHeight")
+    context.close()
+
+    assert 2_000 < height <= 15_000
+
+
+def test_with_every_section_open_a_small_phone_does_not_scroll_sideways(browser, report):
+    context = browser.new_context(viewport={"width": 360, "height": 780})
+    page = context.new_page()
+    page.goto(report.as_uri())
+    wide = page.evaluate(
+        """() => {
+            document.querySelectorAll('details').forEach(d => { d.open = true; });
+            return document.documentElement.scrollWidth;
+        }"""
+    )
+    context.close()
+
+    assert wide == 360
+
+
+def test_a_link_into_a_closed_section_opens_it(browser, report):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(report.as_uri() + "#claim-1")
+    page.wait_for_function("() => document.getElementById('claim-1').offsetHeight > 0")
+    open_ = page.evaluate(
+        "() => { let d = document.getElementById('claim-1'), n = 0;"
+        " while ((d = d.parentElement.closest('details'))) n += d.open ? 1 : -9; return n; }"
+    )
+    context.close()
+
+    assert open_ == 2
+
+
+def test_sections_open_by_keyboard_and_headings_come_in_order(browser, report):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.focus("details:has(> #drift) > summary")
+    page.keyboard.press("Enter")
+    found = page.evaluate(
+        """() => ({
+            open: document.querySelector('details:has(> #drift)').open,
+            levels: [...document.querySelectorAll('h1,h2,h3,h4,h5')].map(h => +h.tagName[1]),
+            unnamed: [...document.querySelectorAll('[role=img]')].filter(
+                e => !e.getAttribute('aria-label') && !e.getAttribute('aria-labelledby')).length,
+        })"""
+    )
+    context.close()
+
+    assert found["open"]
+    assert found["unnamed"] == 0
+    assert found["levels"][0] == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(found["levels"]))
+
+
+def test_paper_shows_what_the_screen_keeps_closed(browser, report):
+    context = browser.new_context(viewport={"width": 1000, "height": 900})
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.emulate_media(media="print")
+    hidden = page.evaluate(
+        """() => [...document.querySelectorAll('main details')].filter(
+            d => d.getBoundingClientRect().height
+                <= d.querySelector('summary').getBoundingClientRect().height + 1).length"""
+    )
+    context.close()
+
+    assert hidden == 0
