@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from envelope.errors import EnvelopeError
 from envelope.records import NotMeasured
+from perturbations.spectra import MIN_STATES
 from perturbations.stats import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ NEEDS_TRUE_STATES = "needs the true state, and the data set has no column of it"
 SETTLE = "measure in a simulator of this world, without --data"
 _MIN_SCORING = 20
 _MIN_FITTING = 10
-_MIN_STATES = 30
 _NUM_TRANSITIONS = 512
+_DEARER_STATES = 4
+"""Where a state costs a whole episode, so many fewer are asked for than of a simulator."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Shares:
 def least_shares(false_alarms: float) -> Shares:
     """The fewest episodes that support thresholds for a rate of false alarms, and the rest."""
     calibration = math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-false_alarms))
-    return Shares(calibration, _MIN_SCORING, _MIN_FITTING, _MIN_STATES)
+    return Shares(calibration, _MIN_SCORING, _MIN_FITTING, MIN_STATES)
 
 
 def wanted_shares(profile: "Profile", model_steps: int, false_alarms: float) -> Shares:
@@ -56,7 +58,7 @@ def wanted_shares(profile: "Profile", model_steps: int, false_alarms: float) -> 
         calibration=max(profile.num_calibration_episodes, least.calibration),
         scoring=max(profile.num_scoring_episodes, least.scoring),
         fitting=max(math.ceil(_NUM_TRANSITIONS / model_steps), least.fitting),
-        states=max(profile.num_states, least.states),
+        states=max(profile.num_states // _DEARER_STATES, least.states),
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from perturbations.clips import FRAMES_AFTER, LEAST_MOTION, Clips, criticals_of, first_per_episode
 from perturbations.motion import Lawful
 from perturbations.seeding import derive_seed
-from perturbations.splices import splice_of
+from perturbations.splices import Spliced, splice_of
 from perturbations.violation import Violation
 
 if TYPE_CHECKING:
@@ -46,8 +46,12 @@ def make_recorded_clips(bench: "Bench", violation: Violation, magnitude: float) 
     tried = Lawful(bench.world, states[source], actions[source], critical * block, block)
     made = splice(tried, magnitude, rng)
     last = made.end // block
-    parted = np.maximum(
-        _shown_apart(bench, tried, made.shown, last), _told_apart(bench, tried, made.told, last)
+    # Where the film goes on elsewhere, so do the commands, and nothing follows from these.
+    is_film_kept = (made.shown == tried.states).all(axis=(1, 2))
+    parted = np.where(
+        is_film_kept,
+        _told_apart(bench, tried, made.told, last),
+        _shown_apart(bench, tried, made, last),
     )
     serves = made.possible & (last > critical)
     if violation.needs_motion:
@@ -74,25 +78,38 @@ def make_recorded_clips(bench: "Bench", violation: Violation, magnitude: float) 
 
 
 def _shown_apart(
-    bench: "Bench", lawful: Lawful, shown: NDArray[np.float64], last: NDArray[np.int64]
+    bench: "Bench", lawful: Lawful, made: Spliced, last: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """How far shown and lawful states part in the frames after the event, in blocks' motion, (C,).
+    """How far shown and lawful states part after the event, in blocks' motion, (C,).
 
-    Pixels are compared in the first frames alone.
+    As long as the model is told what was done the lawful twin is what has to come, and no longer;
+    the first frame counts in any case. Of pixels no more than the first frames are compared.
     """
-    frames_after = shown.shape[1] if bench.has_true_states else FRAMES_AFTER
-    apart = np.zeros(len(shown))
-    first = lawful.begin // bench.block_size + 1
-    for since in range(frames_after):
-        time = first + since
-        rows = np.flatnonzero(time <= last)
-        at = time[rows] * bench.block_size
+    apart, shown = np.zeros(len(made.shown)), made.shown
+    critical = lawful.begin // bench.block_size
+    until = np.minimum(last, critical + _blocks_told_truly(bench, lawful, made.told))
+    for since in range(1, shown.shape[1] if bench.has_true_states else FRAMES_AFTER + 1):
+        rows = np.flatnonzero(critical + since <= until)
+        at = (critical[rows] + since) * bench.block_size
         one, other = shown[rows, at], lawful.states[rows, at]
         moved = np.flatnonzero((one != other).any(axis=1))
         found = np.zeros(len(rows))
         found[moved] = _distance(bench, one[moved], other[moved])
         apart[rows] = np.maximum(apart[rows], found)
     return apart / _block_motion(bench)
+
+
+def _blocks_told_truly(
+    bench: "Bench", lawful: Lawful, told: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Blocks from the event on that are told as they were taken, at least 1, (C,)."""
+    num, length, width = told.shape
+    as_blocks = (num, length // bench.block_size, bench.block_size, width)
+    other = (told.reshape(as_blocks) != lawful.actions.reshape(as_blocks)).any(axis=(2, 3))
+    critical = lawful.begin // bench.block_size
+    other &= np.arange(as_blocks[1])[None, :] >= critical[:, None]
+    first = np.where(other.any(axis=1), other.argmax(axis=1), as_blocks[1])
+    return np.maximum(first - critical, 1)
 
 
 def _told_apart(

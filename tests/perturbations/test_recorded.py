@@ -1,0 +1,336 @@
+"""Audits of recorded episodes: what they find without a simulator, and what they leave open."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from envelope.errors import EnvelopeError
+from envelope.records import ViolationCriterion
+from lewm.errors import LewmError
+from lewm.worlds.recorded import ADDRESS_WIDTH, RecordedWorld
+from perturbations import audit
+from perturbations.clips import make_clips
+from perturbations.recorded import (
+    NEEDS_SIMULATOR,
+    NEEDS_TRUE_STATES,
+    Shares,
+    least_shares,
+    share_out,
+    why_not,
+)
+from perturbations.violations import VIOLATIONS, find
+from perturbations.whole import contradiction
+from tests.known_models.benches import PROFILE, criteria
+from tests.known_models.defects import ActionBlind, BatchNormInTraining, FrozenFrameLover
+from tests.known_models.judging import claims_of, measurements_of
+from tests.known_models.models import Collapsed, Oracle, Still
+from tests.known_models.recording import follows, recorded_bench, source
+from tests.known_models.world import BLOCK
+
+
+def cut(name):
+    return ViolationCriterion(magnitudes=[2.0], claim_at=2.0, unit="frames")
+
+
+PICTURES = {"distractor", "blur", "noise", "camera.jump"}
+"""Classes that paint, and the dot world has numbers for pictures."""
+CRITERIA = criteria(
+    nuisances={"light.gain": [0.5, 1.0], "background.color": [1.0]},
+    violations={
+        **{name: of for name, of in criteria().violations.items() if name not in PICTURES},
+        "spliced_episode": cut("spliced_episode"),
+        "frame_skip": cut("frame_skip"),
+    },
+)
+OPEN_LOOP = ("representation", "voe", "horizon_drift")
+
+
+@cache
+def claims(kind, *, has_states=True):
+    data = source(has_states=has_states)
+    return claims_of(recorded_bench(kind(), data=data, criteria=CRITERIA))
+
+
+def test_what_needs_a_simulator_is_unknown_and_says_so():
+    for claim in claims(Oracle).values():
+        if claim.id.startswith(("planning.", "nuisance.", "worst_case.", "exploitation.")):
+            assert (claim.verdict, claim.outcome) == ("unknown", "not_measured"), claim.id
+            assert claim.reason == NEEDS_SIMULATOR, claim.id
+    for name in ("through_wall", "freeze", "drift", "background.color"):
+        assert claims(Oracle)[f"monitor.surprise.{name}"].reason == NEEDS_SIMULATOR
+
+
+def test_no_claim_of_a_perfect_model_fails():
+    failing = [
+        one.id
+        for one in claims(Oracle).values()
+        if one.verdict == "fails" and not one.id.startswith(("monitor.shell", "monitor.disagreem"))
+    ]
+    assert failing == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "teleport",
+        "rewind",
+        "frame_skip",
+        "spliced_episode",
+        "frozen_camera",
+        "velocity_reversal",
+        "mirrored_motion",
+        "rotated_motion",
+        "overspeed",
+        "action_delay",
+        "blackout",
+    ],
+)
+def test_a_perfect_model_is_surprised_by_every_cut_and_every_command_not_followed(name):
+    claim = claims(Oracle)[f"monitor.surprise.{name}"]
+    assert claim.verdict == "holds", claim.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "claim"),
+    [
+        (FrozenFrameLover, "monitor.surprise.frozen_camera"),
+        (ActionBlind, "representation.action_sensitivity"),
+        (ActionBlind, "monitor.surprise.velocity_reversal"),
+        (Still, "drift.usable_horizon"),
+        (Collapsed, "representation.effective_rank"),
+        (BatchNormInTraining, "representation.steady"),
+    ],
+)
+def test_a_planted_defect_is_found_without_a_simulator(kind, claim):
+    found = claims(kind)[claim]
+    assert found.verdict == "fails", found.reason
+    assert claims(Oracle)[claim].verdict == "holds", claims(Oracle)[claim].reason
+
+
+def test_thresholds_of_recorded_episodes_promise_nothing_while_the_planner_drives():
+    found = measurements_of(recorded_bench(Oracle(), criteria=CRITERIA), OPEN_LOOP)
+    assert {one.calibration.driven_by for one in found.monitors} == {"recording"}
+    claim = claims(Oracle)["monitor.surprise.false_alarms"]
+    assert (claim.verdict, claim.outcome) == ("unknown", "inconclusive")
+    assert "nothing is known while the planner drives" in claim.reason
+    assert claim.estimate is not None
+
+
+def test_without_true_states_distance_is_unknown_and_pixels_judge_the_clips():
+    found = claims(Oracle, has_states=False)
+    assert found["representation.distance_rank"].reason == NEEDS_TRUE_STATES
+    assert found["monitor.surprise.teleport"].reason == NEEDS_TRUE_STATES
+    assert found["representation.effective_rank"].verdict == "holds"
+    assert found["monitor.surprise.spliced_episode"].verdict == "holds"
+    assert found["monitor.surprise.velocity_reversal"].verdict == "holds"
+
+
+def test_rows_of_recorded_episodes_follow_from_their_plan():
+    for has_states in (True, False):
+        data = source(has_states=has_states)
+        found = measurements_of(recorded_bench(Oracle(), data=data, criteria=CRITERIA), OPEN_LOOP)
+        assert contradiction(found.cells, found.plan, PROFILE) == ""
+        disguised = found.plan.model_copy(update={"recorded": None})
+        assert contradiction(found.cells, disguised, PROFILE) != ""
+
+
+def test_summaries_of_a_closed_loop_that_nobody_ran_are_not_believed():
+    from envelope.claims import make_claims
+    from envelope.records import Estimate, Measurement
+
+    found = measurements_of(recorded_bench(Oracle(), criteria=CRITERIA), OPEN_LOOP)
+    sure = Estimate(value=1, low=0.99, high=1, episodes=400, interval="clopper_pearson", seed=0)
+    forged = Measurement(
+        suite="planning", quantity="success", unit="1", condition={"arm": "model"}, estimate=sure
+    )
+    forged_too = found.model_copy(
+        update={
+            "summaries": [*found.summaries, forged],
+            "plan": found.plan.model_copy(update={"suites": [*found.plan.suites, "planning"]}),
+        }
+    )
+    judged = {one.id: one for one in make_claims(forged_too, CRITERIA).claims}
+    assert judged["planning.success"].reason == NEEDS_SIMULATOR
+
+
+# --- clips --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return recorded_bench(Oracle(), criteria=CRITERIA)
+
+
+CUTS = {"teleport": 40.0, "rewind": 10.0, "frame_skip": 2.0, "spliced_episode": 2.0}
+TOLD = {
+    "velocity_reversal": 10.0,
+    "action_swap": 10.0,
+    "mirrored_motion": 10.0,
+    "rotated_motion": 90.0,
+    "overspeed": 2.0,
+    "action_delay": 5.0,
+}
+
+
+@pytest.mark.parametrize(("name", "magnitude"), [*CUTS.items(), *TOLD.items()])
+def test_twins_are_the_same_up_to_the_critical_frame(bench, name, magnitude):
+    clips = make_clips(bench, find(name), magnitude)
+    assert clips.kept.sum() >= 20
+    for row in np.flatnonzero(clips.kept):
+        critical = clips.critical[row]
+        assert (clips.shown[row, : critical + 1] == clips.lawful[row, : critical + 1]).all()
+        assert (clips.told[row, :critical] == clips.actions[row, :critical]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "magnitude", "num_breaks"), [("teleport", 40.0, 1), ("frame_skip", 2.0, 1)]
+)
+def test_nothing_but_the_cut_breaks_the_law(bench, name, magnitude, num_breaks):
+    clips = make_clips(bench, find(name), magnitude)
+    for row in np.flatnonzero(clips.kept):
+        places = clips.shown[row, :, ADDRESS_WIDTH:]
+        error = np.linalg.norm(follows(places[:-1], clips.told[row]) - places[1:], axis=-1)
+        broken = error[: clips.last[row]] > 0.1
+        assert broken[clips.critical[row]]
+        assert broken.sum() == num_breaks
+
+
+def test_a_teleport_goes_as_far_as_its_magnitude_says(bench):
+    clips = make_clips(bench, find("teleport"), 40.0)
+    rows = np.flatnonzero(clips.kept)
+    here = clips.shown[rows, clips.critical[rows], ADDRESS_WIDTH:]
+    first = clips.told[rows, clips.critical[rows]]
+    after = clips.shown[rows, clips.critical[rows] + 1, ADDRESS_WIDTH:]
+    jumped = np.linalg.norm(after - follows(here, first), axis=-1)
+    assert np.median(jumped) == pytest.approx(40.0, rel=0.25)
+
+
+@pytest.mark.parametrize(("name", "magnitude"), TOLD.items())
+def test_commands_told_otherwise_leave_the_film_as_it_is(bench, name, magnitude):
+    clips = make_clips(bench, find(name), magnitude)
+    assert (clips.shown == clips.lawful).all()
+    assert (clips.told != clips.actions).any(axis=(1, 2, 3))[clips.kept].all()
+    farthest = np.abs(bench.scoring.actions).max()
+    assert np.abs(clips.told[clips.kept]).max() <= farthest * (1 + 1e-6)
+
+
+def test_every_other_class_needs_a_simulator(bench):
+    for name in set(VIOLATIONS) & set(bench.criteria.violations) - set(CUTS) - set(TOLD):
+        if find(name).kind == "physical" and name != "slow_motion":
+            assert why_not(bench, find(name)) == NEEDS_SIMULATOR, name
+
+
+def test_what_recorded_episodes_cannot_say_is_listed(bench):
+    found = audit.run(bench, OPEN_LOOP)
+    said = {one.what: one.reason for one in found.not_measured}
+    assert said["through_wall in any form"] == NEEDS_SIMULATOR
+    assert "somebody else chose" in said["alarms while the planner drives"]
+    assert "recorded true states" in said["whether a clip breaks the laws of the world"]
+
+
+def test_a_model_judged_on_the_data_it_was_trained_on_is_told_so(bench):
+    model = Oracle()
+    model.training = {"data": {"digest": bench.recorded.digest}}
+    found = audit.run(recorded_bench(model, criteria=CRITERIA), ("horizon_drift",))
+    assert any("not trained on" in one.what for one in found.not_measured)
+
+
+# --- how episodes are given out -----------------------------------------------------------------
+
+
+def test_no_episode_goes_to_two_places(bench):
+    parts = [bench.calibration, bench.scoring, bench.fitting]
+    numbers = [set(part.states[:, 0, 0].tolist()) for part in parts]
+    numbers.append(set(bench.world.sample_states(np.random.default_rng(0), 60)[:, 0].tolist()))
+    assert sum(map(len, numbers)) == len(set.union(*numbers))
+    assert [len(part) for part in parts] == [
+        len(part.states[:, 0]) for part in (bench.calibration, bench.scoring, bench.fitting)
+    ]
+
+
+def test_copies_of_an_episode_count_once():
+    data = source(150)
+    for array in (data._frames, data._actions, data._columns["state"]):
+        array[75:] = array[:75]
+    with pytest.raises(EnvelopeError, match="75 episodes can be used, 149 are needed"):
+        recorded_bench(Oracle(), data=data)
+
+
+@pytest.mark.parametrize(("num", "missing"), [(1, 148), (148, 1)])
+def test_too_few_episodes_are_refused_with_the_number_needed(num, missing):
+    with pytest.raises(EnvelopeError, match="59 to set thresholds on") as refused:
+        recorded_bench(Oracle(), data=source(num))
+    assert f"record {missing} more" in refused.value.next_step
+
+
+def test_the_fewest_episodes_are_enough():
+    bench = recorded_bench(Oracle(), data=source(149))
+    assert (len(bench.calibration), len(bench.scoring), len(bench.fitting)) == (59, 20, 10)
+
+
+def test_plenty_of_episodes_give_what_the_profile_asks_for_and_no_more():
+    least, wanted = least_shares(0.05), Shares(200, 120, 52, 100)
+    assert share_out(10_000, wanted, least) == wanted
+    between = share_out(300, wanted, least)
+    assert least.total < between.total <= 300
+
+
+def test_shorter_episodes_give_shorter_clips():
+    bench = recorded_bench(Oracle(), data=source(160, num_env_steps=30))
+    assert bench.model_steps_per_episode == 30 // BLOCK
+    assert bench.recorded.model_steps_per_episode == 30 // BLOCK
+
+
+def test_a_changed_planner_leaves_the_cells_of_recorded_episodes_as_they_are(bench):
+    other = recorded_bench(Oracle(), identity={**bench.identity, "planner": "another"})
+    for suite in ("voe", "horizon_drift"):
+        keys = [one.key(suite, "model", {}, cases="c").id for one in (bench, other)]
+        assert keys[0] == keys[1]
+    asked = [
+        one.key("cost", "model", {}, cases="c", rests_on=("planner",)).id for one in (bench, other)
+    ]
+    assert asked[0] != asked[1]
+
+
+def test_other_data_are_other_cells(bench):
+    other = recorded_bench(Oracle(), data=source(seed=12))
+    keys = [one.key("voe", "model", {}, cases="c").id for one in (bench, other)]
+    assert keys[0] != keys[1]
+
+
+# --- the world ----------------------------------------------------------------------------------
+
+
+def test_only_frames_of_episodes_in_use_are_read():
+    data = source(150)
+    read, read_frames = set(), data.read_frames
+
+    def noted(episode, times):
+        read.add((episode, tuple(np.asarray(times).tolist())))
+        return read_frames(episode, times)
+
+    data.read_frames = noted
+    bench = recorded_bench(Oracle(), data=data)
+    assert {times for _, times in read} == {(0,)}  # to tell copies apart
+    assert len(bench.scoring_latents) == len(bench.scoring)
+    in_use = set(bench.scoring.states[:, 0, 0].astype(int).tolist())
+    assert {episode for episode, times in read if times != (0,)} <= in_use
+
+
+def test_a_recorded_world_cannot_be_repainted_or_measured_without_states():
+    world = RecordedWorld(source(5, has_states=False), name="dot", of="dots.h5")
+    states = world.states_at(0, np.arange(3))
+    with pytest.raises(LewmError, match=r"dots.h5 was recorded: light.gain cannot be changed"):
+        world.render(states, {"light.gain": 0.5})
+    with pytest.raises(LewmError, match=r"no column of true states; it holds pixels, action"):
+        world.distance(states, states)
+    assert not hasattr(world, "step")
+
+
+def test_an_action_that_is_no_number_is_refused_where_it_stands():
+    data = source(5)
+    data._actions[2, 17] = np.nan
+    world = RecordedWorld(data, name="dot", of="dots.h5")
+    with pytest.raises(LewmError, match=r"episode 2 of dots.h5 .* at step 17 of 60"):
+        world.read(2, 10, 30)
