@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _DISTINCT_STARTS = 0.9
 """Share of the cases; a few that begin in the same corner are no harm."""
-_NEEDED_DIGESTS = ("model", "world", "planner", "evaluator")
+NEEDED_DIGESTS = ("model", "world", "planner", "evaluator")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Bench:
             EnvelopeError: no case or episode, repeated or pre-solved starts, calibration episodes
                 that are also scored or differ in length, block sizes that differ, a missing digest.
         """
-        missing = [name for name in _NEEDED_DIGESTS if not self.identity.get(name)]
+        missing = [name for name in NEEDED_DIGESTS if not self.identity.get(name)]
         if missing:
             raise EnvelopeError(
                 f"the bench has no digest of {', '.join(missing)}, only of {sorted(self.identity)}",
@@ -91,6 +91,12 @@ class Bench:
     def block_size(self) -> int:
         """Env steps per action block, K."""
         return self.model.block_size
+
+    @property
+    def basis(self) -> dict[str, str]:
+        """Digests of all that cells can rest on: the identity, and what monitors are fitted on."""
+        fitted_on = {} if self.fitting is None else {"fitting": self.fitting.digest}
+        return {**self.identity, **fitted_on}
 
     @property
     def has_true_states(self) -> bool:
@@ -179,10 +185,8 @@ class Bench:
         """
         if rests_on is None:
             rests_on = ("model", "world", *(() if self.recorded is not None else ("planner",)))
-        left_out = set(_NEEDED_DIGESTS) - {*rests_on, "evaluator"}
-        identity = {k: v for k, v in self.identity.items() if k not in left_out}
-        if self.fitting is not None:
-            identity["fitting"] = self.fitting.digest
+        left_out = set(NEEDED_DIGESTS) - {*rests_on, "evaluator"}
+        identity = {k: v for k, v in self.basis.items() if k not in left_out}
         return CellKey(
             suite=suite,
             arm=arm,

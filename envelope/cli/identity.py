@@ -76,8 +76,17 @@ def model_digest(state: ModelState, model: Any) -> str:
 
     Also how it computes on this machine, which moves the last digits and so, now and then, a plan.
     """
-    computes = getattr(model, "kernel_path", "plain")
-    parts = [state.tensor_digest, state.config_digest, state.adapter, computes]
+    return digest_computed_by(kernel_path(model), state)
+
+
+def kernel_path(model: Any) -> str:
+    """How a model computes on this machine."""
+    return str(getattr(model, "kernel_path", "plain"))
+
+
+def digest_computed_by(kernels: str, state: ModelState) -> str:
+    """The digest that cells rest on, of a model that computes by these kernels."""
+    parts = [state.tensor_digest, state.config_digest, state.adapter, kernels]
     return hashlib.sha256(canonical(parts)).hexdigest()
 
 

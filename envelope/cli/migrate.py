@@ -10,7 +10,7 @@ from typing import NamedTuple
 from envelope import gate
 from envelope.cli.choices import Choices
 from envelope.cli.files import Folder, folder_beside
-from envelope.cli.identity import identify, model_digest
+from envelope.cli.identity import identify, kernel_path, model_digest
 from envelope.cli.progress import CellProgress
 from envelope.cli.source import tool
 from envelope.cli.workbench import ADAPTERS, Workbench, build
@@ -162,7 +162,11 @@ def _candidate_bench(work: Workbench, choices: Choices, path: Path) -> tuple[Ben
         work.bench,
         model=model,
         twin=model.untrained_twin(derive_seed(choices.seed, "twin")),
-        identity={**work.bench.identity, "model": model_digest(state, model)},
+        identity={
+            **work.bench.identity,
+            "model": model_digest(state, model),
+            "kernels": kernel_path(model),
+        },
     )
     return bench, state
 

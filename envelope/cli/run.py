@@ -56,6 +56,7 @@ def run_timed(choices: Choices, files: Folder, *, now: datetime) -> Ran:
         factors=work.world_scope["factors"],
         planner_scope=work.planner_scope,
         model_state=work.model_state,
+        basis=work.bench.basis,
         cells=result.cells,
         summaries=summaries,
         monitors=result.monitors,

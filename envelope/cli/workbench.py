@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from envelope.cli.choices import Choices
-from envelope.cli.identity import identify, model_digest
+from envelope.cli.identity import identify, kernel_path, model_digest
 from envelope.cli.recorded_bench import NO_CASES, lay_out, open_recorded
 from envelope.cli.source import MEASURING, source_digest
 from envelope.criteria import default_criteria
@@ -128,6 +128,7 @@ def build(choices: Choices, runner: Runner) -> Workbench:
         seed=seed,
         identity={
             "model": model_digest(state, model),
+            "kernels": kernel_path(model),
             "world": _digest(world.scope()),
             "planner": _digest(scope.model_dump(mode="json")),
             "evaluator": source_digest(MEASURING),

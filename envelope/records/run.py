@@ -110,6 +110,9 @@ class Measurements(Record):
     factors: dict[str, FactorValue]
     planner_scope: PlannerScope
     model_state: ModelState
+    basis: dict[str, str] = Field(default={}, exclude_if=lambda basis: not basis)
+    """Digests of what the cells rest on, such as model, world, planner and evaluator; the id of a
+    cell follows from them."""
     cells: list[Cell]
     summaries: list[Measurement]
     monitors: list[CalibratedMonitor]

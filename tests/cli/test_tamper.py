@@ -220,6 +220,43 @@ def test_an_unfavourable_suite_that_is_left_out_leaves_its_claims_unknown(measur
     assert claims["nuisance.light.gain"] == "unknown"
 
 
+def _plan_with_more_samples(measurements: Any) -> None:
+    measurements["planner_scope"]["num_samples"] *= 2
+
+
+def _name_another_model(measurements: Any) -> None:
+    measurements["model_state"]["tensor_digest"] = "0" * 64
+
+
+def _name_another_world(measurements: Any) -> None:
+    measurements["factors"] = {"wall.thickness": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (_plan_with_more_samples, "planner"),
+        (_name_another_model, "model"),
+        (_name_another_world, "world"),
+    ],
+)
+def test_rows_measured_on_something_else_are_refused(measured, change, part):
+    edit(measured.measurements, change)
+
+    envelope("draft", measured.path).refused(3, f"the {part} that the measurements name")
+    envelope("report", measured.path).refused(3, f"the {part} that the measurements name")
+
+
+def test_a_cell_whose_id_does_not_follow_from_what_it_rests_on_is_refused(measured):
+    def exchange(measurements: Any) -> None:
+        cell = next(c for c in measurements["cells"] if c["condition"].get("loop") == "closed")
+        cell["condition"]["stream"] = 7
+
+    edit(measured.measurements, exchange)
+
+    envelope("draft", measured.path).refused(3, "has an id that does not follow")
+
+
 def _take_out_the_failed_cases(measurements: Any) -> None:
     closed = [cell for cell in measurements["cells"] if "success" in cell["rows"]]
     arm = next(cell for cell in closed if cell["arm"] == "model")
