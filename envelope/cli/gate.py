@@ -12,7 +12,10 @@ import click
 from envelope.errors import BadFile, EnvelopeError
 
 if TYPE_CHECKING:
+    from envelope.cli.files import GateFolder
+    from envelope.gate import Gate
     from envelope.records import Envelope
+    from envelope.signing import PrivateKey
 
 
 @click.command("gate")
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; CANDIDATE's stem + .gate.")
+@click.option("--html", type=click.Path(path_type=Path), help="Page to write, for people.")
 @click.option("--sign-key", type=click.Path(path_type=Path), help="Private key to sign with.")
 @click.option("--passphrase-env", metavar="VARIABLE", help="Variable with the key's passphrase.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
@@ -93,15 +97,16 @@ def command(
     workers: int,
     seed: int,
     out: Path | None,
+    html: Path | None,
     sign_key: Path | None,
     passphrase_env: str | None,
     as_json: bool,
 ) -> None:
     """Compare a candidate with its base on the same cases, and accept or revert.
 
-    Leaves gate.json in the folder and, with a key, attestation.json. What `envelope measure` found
-    out about either model before is used, and a run that was stopped goes on where it stopped. See
-    docs/gate.md.
+    Leaves gate.json in the folder, with a key attestation.json, and a page where --html says. What
+    `envelope measure` found out about either model before is used, and a run that was stopped goes
+    on where it stopped. See docs/gate.md.
 
     \b
     Example:
@@ -111,18 +116,23 @@ def command(
     not trusted.
     """
     from envelope.cli.choices import Choices
-    from envelope.cli.files import GateFolder, folder_beside, write_record, write_whole
+    from envelope.cli.files import GateFolder, folder_beside
     from envelope.cli.measure import time_spent
     from envelope.cli.migrate import SUITES, migrate
     from envelope.criteria import default_criteria, load_criteria
     from envelope.deploy import DeployedPlanner
-    from envelope.gate_attestation import attest
     from envelope.keyfiles import read_private_key
     from envelope.records import Margins
     from perturbations.profiles import find_profile
 
     if not os.environ.get("ENVELOPE_TRACEBACK"):
         logging.getLogger("perturbations").setLevel(logging.ERROR)  # a crash is told in one line
+    files = GateFolder(out or folder_beside(candidate).with_suffix(".gate"))
+    if html is not None and html.name in (files.gate.name, files.attestation.name):
+        raise BadFile(
+            f"--html is {html}, and {html.name} is what another file of the gate is called",
+            next_step="call the page something else, for instance gate.html",
+        )
     if attestation is not None and criteria is not None:
         raise BadFile(
             f"--criteria is {criteria} and --envelope {attestation}, which has criteria too",
@@ -145,7 +155,6 @@ def command(
         given = record.criteria
         scope = record.planner_scope.model_dump(include=set(DeployedPlanner.model_fields))
         declared = DeployedPlanner.model_validate(scope)
-    files = GateFolder(out or folder_beside(candidate).with_suffix(".gate"))
     outcome = migrate(
         Choices(
             model=base,
@@ -175,13 +184,33 @@ def command(
             f"{len(outcome.crashed)} cells crashed, so nothing was decided: {'; '.join(names[:3])}",
             next_step="mend the cause and run the same command again; finished cells are kept",
         )
-    write_record(files.gate, outcome.gate)
-    if signer is not None:
-        beside = {files.gate.name: files.gate.read_bytes()}
-        write_whole(files.attestation, attest(outcome.gate, beside, signer))
+    _write(files, outcome.gate, signer, html)
     click.echo(outcome.gate.as_json() if as_json else outcome.gate.as_text())
     click.echo(time_spent(outcome.timing, outcome.seconds_by_kind), err=True)
     ctx.exit(outcome.gate.exit_status)
+
+
+def _write(
+    files: "GateFolder", decided: "Gate", signer: "PrivateKey | None", html: Path | None
+) -> None:
+    """Write the decision, its page and its attestation, whichever were asked for.
+
+    An attestation that lies there goes first: it vouches for another decision.
+    """
+    from envelope.cli.files import as_stored, write_record, write_whole
+    from envelope.gate_attestation import attest
+    from reports.migration import page
+
+    decided = as_stored(decided)  # whoever reads gate.json makes the same page
+    shown = None if html is None else page(decided)
+    files.attestation.unlink(missing_ok=True)
+    write_record(files.gate, decided)
+    beside = {files.gate.name: files.gate.read_bytes()}
+    if html is not None and shown is not None:
+        write_whole(html, shown)
+        beside[html.name] = shown
+    if signer is not None:
+        write_whole(files.attestation, attest(decided, beside, signer))
 
 
 class _Crashed(EnvelopeError):

@@ -148,8 +148,8 @@ def rows_by_cell(folder):
 
 @pytest.fixture
 def signed(folder, keys):
-    """A decision that `lab` signed, and the keys."""
-    done = gate("--cases", "20", "--sign-key", "lab.key")
+    """A decision that `lab` signed, with a page, and the keys."""
+    done = gate("--cases", "20", "--sign-key", "lab.key", "--html", "tuned.gate/gate.html")
     assert done.status == 1, done
     return GateFolder(Path("tuned.gate"))
 
@@ -167,8 +167,21 @@ def test_a_signed_decision_is_verified_with_both_models_and_says_what_was_decide
     assert "UNDECIDED  tuned.pt in the place of base.pt" in done.out
     told = verify(signed, "--file", "tuned.pt", "--json").json
     assert (told["decision"], told["exit_status"]) == ("undecided", 0)
-    assert [match["subject"] for match in told["files"]] == ["gate.json", "candidate/tuned.pt"]
+    assert [match["subject"] for match in told["files"]] == [
+        "gate.json",
+        "gate.html",
+        "candidate/tuned.pt",
+    ]
     assert {reason["code"] for reason in told["reasons"]} == {"undecided"}
+    page = (signed.path / "gate.html").read_text()
+    assert f"sha256:{told['gate_id']}" in page
+    assert "tuned.pt in the place of base.pt" in page
+
+
+def test_a_decision_without_a_key_leaves_no_attestation_of_another_one(signed):
+    assert gate("--cases", "20").status == 1
+
+    assert not signed.attestation.exists()
 
 
 def test_a_signed_decision_does_not_vouch_for_another_model_or_another_file(signed):
@@ -183,6 +196,8 @@ def test_a_signed_decision_does_not_vouch_for_another_model_or_another_file(sign
     verify(signed).refused(3, "gate.json is not what")
     signed.gate.unlink()
     assert verify(signed).status == 0
+    (signed.path / "gate.html").write_text("accepted")
+    verify(signed).refused(3, "gate.html is not what")
 
 
 def test_a_signed_decision_is_no_envelope(signed):
@@ -262,6 +277,7 @@ def test_bad_checkpoints_are_refused_on_either_side(folder):
     [
         (("--monitor", "hope"), "no monitor is called hope"),
         (("--envelope", "a.json"), "which has criteria too"),
+        (("--html", "gate.json"), "call the page something else"),
         (("--adapter", "magic"), "there is no adapter 'magic'"),
         (("--seed", "-1"), "--seed is -1"),
     ],
