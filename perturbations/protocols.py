@@ -75,6 +75,11 @@ class WorldModel(Protocol):
 
     A model trained with dropout may also have `predict_with_dropout(z, blocks, seed)`, which is
     `predict` with dropout left on, the same for the same seed; None stands for none.
+
+    What it costs is told by more that it may have: `tokens_per_frame`, tokens that a latent holds;
+    `terminal(z, blocks)`, the last latent of `rollout`, (N, D), for less; `plain()`, the same model
+    in torch operations of one thread, where it has faster ways; and `carrying_tokens(number)`, the
+    same architecture over so many tokens per frame, without weights, or None.
     """
 
     @property
