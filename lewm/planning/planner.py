@@ -68,14 +68,14 @@ class Planner:
         """The same planner with other settings."""
         return type(self)(replace(self.config, **changes))
 
-    def siblings(self, model: PlannableModel) -> dict[str, Self]:
+    def siblings(self, model: PlannableModel) -> "dict[str, Planner]":
         """Planners of the other algorithms that score as many candidates, by name.
 
         One-shot search draws as many at once as this one scores in all its iterations. Options of
         the algorithm are left at their defaults. An algorithm that these numbers do not suit is
         left out, and so is descent on a model that is not known to have gradients.
         """
-        config, found = self.config, dict[str, Self]()
+        config, found = self.config, dict[str, Planner]()
         options = {name: v for name, v in config.options.items() if name in COSTS[config.cost]}
         known = set(SEARCHES) - {config.algorithm}
         if getattr(type(model), "imagine", None) is None:
@@ -86,7 +86,7 @@ class Planner:
                 changes["num_samples"] = config.num_samples * config.iterations
                 changes["iterations"] = 1
             with contextlib.suppress(ValueError):
-                found[name] = self.varied(**changes)
+                found[name] = Planner(replace(config, **changes))
         return found
 
     def plan(

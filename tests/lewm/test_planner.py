@@ -11,17 +11,14 @@ from lewm.planning.planner import CEM, make_planner
 from tests.lewm.dots import DotWorld, awake_model
 
 CONFIG = PlanConfig(num_samples=32, iterations=4, elites=6, horizon=3, execute_blocks=3)
-ALGORITHMS = pytest.mark.parametrize(
-    "config",
-    [
-        CONFIG,
-        replace(CONFIG, algorithm="icem"),
-        replace(CONFIG, algorithm="mppi"),
-        replace(CONFIG, algorithm="gradient"),
-        replace(CONFIG, algorithm="random_shooting", iterations=1),
-    ],
-    ids=lambda config: config.algorithm,
+ALL = (
+    CONFIG,
+    replace(CONFIG, algorithm="icem"),
+    replace(CONFIG, algorithm="mppi"),
+    replace(CONFIG, algorithm="gradient"),
+    replace(CONFIG, algorithm="random_shooting", iterations=1),
 )
+ALGORITHMS = pytest.mark.parametrize("config", ALL, ids=lambda config: config.algorithm)
 
 
 def starts_and_goals(num: int) -> tuple[np.ndarray, np.ndarray]:
@@ -212,6 +209,32 @@ def test_the_gradient_planner_needs_gradients():
         planner.plan_in_world(world, starts, goals, [0])
     with pytest.raises(LewmError, match="imagination has gradients, and this one has none"):
         planner.plan(Wrapped(model), world.render(starts), world.render(goals), [0])
+
+
+@ALGORITHMS
+def test_the_other_algorithms_score_as_many_candidates(config):
+    siblings = make_planner(config).siblings(awake_model())
+
+    assert set(siblings) == {c.algorithm for c in ALL} - {config.algorithm}
+    for name, sibling in siblings.items():
+        assert sibling.config.algorithm == name
+        spent = sibling.config.num_samples * sibling.config.iterations
+        assert spent == config.num_samples * config.iterations
+
+
+def test_no_other_algorithm_is_offered_that_the_model_or_the_numbers_do_not_suit():
+    few = replace(CONFIG, num_samples=4, elites=3)  # icem keeps five elites
+
+    assert set(CEM(few).siblings(awake_model())) == {"gradient", "mppi", "random_shooting"}
+    assert "gradient" not in CEM(few).siblings(Wrapped(awake_model()))
+
+
+def test_options_of_the_cost_go_with_it_to_another_algorithm():
+    cost = {"cost": "terminal_latent_sse_control/1"}
+    options = {"temperature": 0.2, "control_weight": 0.5}
+    planner = make_planner(replace(CONFIG, algorithm="mppi", options=options, **cost))
+
+    assert planner.siblings(awake_model())["cem"].config.options == {"control_weight": 0.5}
 
 
 def test_a_model_that_gives_no_numbers_is_refused():
