@@ -59,6 +59,8 @@ class Audit(NamedTuple):
 def plan(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Plan:
     """What is going to be measured, to be written down before the first cell runs.
 
+    Its criteria have no strength of a nuisance that changes nothing in this world.
+
     Raises:
         EnvelopeError: an unknown suite, or criteria with classes or units that do not exist here.
     """
@@ -73,7 +75,7 @@ def plan(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Plan:
         num_streams=bench.profile.num_streams,
         num_calibration_episodes=len(bench.calibration),
         num_scoring_episodes=len(bench.scoring),
-        criteria=bench.criteria,
+        criteria=bench.criteria.model_copy(update={"nuisances": bench.telling_strengths}),
         recorded=bench.recorded,
     )
 
@@ -94,6 +96,8 @@ def run(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Audit:
         missing += recorded_left_out(bench, planned.suites)
     elif NuisanceShift.name in planned.suites:
         missing += _nuisances_left_out(bench, cells)
+    if NuisanceShift.name in planned.suites:
+        missing += _strengths_left_out(bench)
     pictures, without = _pictures(bench, planned, cells)
     return Audit(cells, found, pictures, missing + without)
 
@@ -178,6 +182,30 @@ def _closed_loop_directions(cells: Sequence[Cell]) -> dict[str, str]:
         str(cell.condition["nuisance"]): str(cell.condition["direction"])
         for cell in rows.select(cells, NuisanceShift.name, loop="closed")
     }
+
+
+def _strengths_left_out(bench: "Bench") -> list[NotMeasured]:
+    """Strengths of the criteria that come to nothing here, or to what a weaker one shows."""
+    from perturbations.nuisances import find
+
+    found = []
+    for name, strengths in bench.criteria.nuisances.items():
+        for strength in sorted(set(strengths) - set(bench.telling_strengths[name])):
+            way = find(name).directions(bench.world)[0]
+            shift = find(name).shift(bench.world, way, strength)
+            found.append(
+                NotMeasured(
+                    what=f"{name} at strength {strength:g}",
+                    reason=f"it rounds to {shift.amount:g} {shift.unit} here, "
+                    + (
+                        "which changes nothing"
+                        if shift.amount == shift.nominal
+                        else "as a weaker strength does"
+                    ),
+                    settle="state a higher strength in the criteria, or measure on larger frames",
+                )
+            )
+    return found
 
 
 def _nuisances_left_out(bench: "Bench", cells: Sequence[Cell]) -> list[NotMeasured]:

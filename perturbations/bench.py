@@ -109,6 +109,14 @@ class Bench:
         return self.scoring.num_env_steps // self.block_size
 
     @cached_property
+    def telling_strengths(self) -> dict[str, list[float]]:
+        """By nuisance class, those strengths of the criteria that change something here."""
+        from perturbations.shift_plan import telling
+
+        asked = self.criteria.nuisances
+        return {name: telling(name, strengths, self.world) for name, strengths in asked.items()}
+
+    @cached_property
     def lawful_calibration(self) -> Episodes:
         """Calibration episodes as the planner drives them, or as they were recorded."""
         if self.recorded is not None:

@@ -31,7 +31,7 @@ def nuisance_pictures(bench: "Bench", directions: dict[str, str]) -> list[Pictur
     state = bench.scoring.states[:1, 0]
     seeds = FrameSeeds(bench.episode_seeds(1), np.zeros(1, dtype=np.int64))
     found = []
-    for name, strengths in bench.criteria.nuisances.items():
+    for name, strengths in bench.telling_strengths.items():
         nuisance = find_nuisance(name)
         ways = nuisance.directions(bench.world)
         for strength in (0.0, *strengths) if ways else ():

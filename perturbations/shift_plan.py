@@ -13,6 +13,7 @@ from perturbations.profiles import Profile
 if TYPE_CHECKING:
     from perturbations.bench import Bench
     from perturbations.closed_loop import ShiftedFrames
+    from perturbations.protocols import World
 
 Choice = tuple[Shift, "ShiftedFrames"]
 Drop = Callable[[Shift, "ShiftedFrames"], float]
@@ -25,11 +26,29 @@ _WORST_CLASSES = 2
 _OTHER_FRAMES: tuple["ShiftedFrames", ...] = ("goal", "both")
 
 
+def telling(name: str, strengths: Sequence[float], world: "World") -> list[float]:
+    """The strengths that change something here, in rising order; of equal ones the weakest.
+
+    Where amounts are whole pixels, or whole numbers of a factor, a strength may round to nominal or
+    to what a weaker one comes to already.
+    """
+    nuisance = find(name)
+    ways = nuisance.directions(world)
+    seen = {(way, nuisance.nominal) for way in ways}
+    found = []
+    for strength in sorted(strengths):
+        amounts = {(way, nuisance.shift(world, way, strength).amount) for way in ways}
+        if not amounts or amounts - seen:
+            found.append(strength)
+        seen |= amounts
+    return found
+
+
 def open_loop(bench: "Bench") -> list[Shift]:
-    """Every class, direction and strength of the criteria that the world can show."""
+    """Every class, direction and telling strength of the criteria that the world can show."""
     return [
         find(name).shift(bench.world, direction, strength)
-        for name, strengths in bench.criteria.nuisances.items()
+        for name, strengths in bench.telling_strengths.items()
         for direction in find(name).directions(bench.world)
         for strength in strengths
     ]
@@ -103,7 +122,7 @@ def _few(
 
 
 def _bisect(worst: dict[str, list[Shift]], drop: Drop, *, limit: float) -> None:
-    """Per class, halve what lies between the strongest harmless strength and the weakest harmful."""
+    """Per class, halve the gap between the strongest harmless and the weakest harmful strength."""
 
     def largest(ladder: list[Shift]) -> tuple[float, Shift]:
         """The largest drop that was seen, and where."""
