@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.color_twin --out FOLDER
 
-makes the twin unless FOLDER has it (`color_twin_recipe`), runs what `standard` has about visual
-shift and violations on both unless FOLDER has that, and puts every background at which the audit
-says that success is lost or kept through a loop of its own (`color_loop`), on other cases, with
-thresholds of its own. What was expected is printed beside what was found; exit status 1 when
-anything is missing. docs/lab-notes.md keeps the figures.
+runs what `standard` has about visual shift and violations on both unless FOLDER has that, and puts
+every background at which the audit says that success is lost or kept through a loop of its own
+(`color_loop`), on other cases, with thresholds of its own. What was expected is printed beside what
+was found; exit status 1 when anything is missing. `color_twin_recipe` makes the twin;
+docs/color-twin.md keeps the figures.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from lewm.pretrained import bundled, recipe
 from perturbations import color
 from perturbations.nuisances import TARGETS
 from tests.benchmarks.color_loop import Found, Loop
-from tests.benchmarks.color_twin_recipe import make
+from tests.benchmarks.color_twin_recipe import NAME
 
 SUITES = ("planning", "nuisance_shift", "worst_case", "voe")
 CLASS = "background.color"
@@ -144,12 +144,12 @@ def _nearest(record: Envelope) -> Estimate:
 
 
 def main() -> None:
-    """Make the twin where it is absent, measure both, confirm, tell what was expected."""
+    """Measure both where that is absent, confirm, tell what was expected."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of twin and records")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the records")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    models = {"bundled": bundled("two_room"), "twin": make(options.out)}
+    models = {"bundled": bundled("two_room"), "twin": bundled(NAME)}
     records = {name: measured(model, options.out / name) for name, model in models.items()}
     answers: Confirmed = []
     for name, record in records.items():

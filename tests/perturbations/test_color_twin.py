@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from envelope.records import Estimate
-from lewm.adapter import load_model
+from lewm.adapter import AuditableModel, load_model
+from lewm.checkpoints.checkpoint import load_checkpoint
 from lewm.data.episodes import Episodes
+from lewm.evaluation import cases as case_files
+from lewm.evaluation.closed_loop import model_actor, run_cases
 from lewm.pretrained import bundled, recipe
 from perturbations import color
+from perturbations.nuisances import TARGETS
 from tests.benchmarks import color_loop, color_twin_recipe
 
 WHITE = np.array([255, 255, 255])
@@ -45,6 +49,46 @@ def test_recolouring_paints_every_frame_anew_and_leaves_what_happened_alone():
 def test_each_stage_reaches_further_than_the_one_before():
     reaches = [stage.reach_delta_e for stage in color_twin_recipe.STAGES]
     assert reaches == sorted(set(reaches))
+
+
+def displacement(model: AuditableModel, background: np.ndarray) -> float:
+    """How far latents move under a background, in units of ten px of movement."""
+    world = recipe.world()
+    states = world.sample_states(np.random.default_rng(1), 100)
+    clean = model.encode(world.render(states))
+    moved = model.encode(world.render(states + np.array([10.0, 0.0])))
+    painted = model.encode(world.render(states, {"background.color": background}))
+    return float((painted - clean).norm(dim=1).median() / (moved - clean).norm(dim=1).median())
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_the_twin_that_ships_hardly_sees_backgrounds_that_carry_the_bundled_model_away(target):
+    background = color.between(WHITE, target, 18 / float(color.delta_e(WHITE, target)))
+
+    assert displacement(load_model(bundled(color_twin_recipe.NAME)), background) < 0.5
+    assert displacement(load_model(bundled("two_room")), background) > 3
+
+
+def test_the_twin_that_ships_says_what_it_was_tuned_from_and_on():
+    twin = load_checkpoint(bundled(color_twin_recipe.NAME))
+    base = load_checkpoint(bundled("two_room"))
+    stages = color_twin_recipe.STAGES
+
+    assert twin.tuning[0]["from"] == base.sha256
+    assert [step["train"] for step in twin.tuning] == [one.train.to_json() for one in stages]
+    assert [step["background_colors"]["reach_delta_e"] for step in twin.tuning] == [
+        one.reach_delta_e for one in stages
+    ]
+    assert (twin.world, twin.config) == (base.world, base.config)
+
+
+def test_the_twin_that_ships_plans_where_random_actions_fail():
+    twin, world = load_model(bundled(color_twin_recipe.NAME)), recipe.world()
+    tuning = case_files.load(recipe.FOLDER / "cases_tuning.json")
+    few = case_files.Cases(tuning.starts[:16], tuning.goals[:16], tuning.origin, 0)
+    act = model_actor(twin, twin.plan_config)
+
+    assert run_cases(world, few, act, budget_env_steps=50, execute_env_steps=25).mean() >= 0.75
 
 
 def estimate(low: float, high: float) -> Estimate:
