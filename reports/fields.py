@@ -27,7 +27,7 @@ def fields(view: View) -> Html:
         "The five fields",
         "The conditions this record speaks about. A deployment is inside when every field is; "
         "what is not listed here was not measured.",
-        [_fields_table(title, rows, view) for title, rows in groups],
+        _tables(groups, view),
         tag("h3", "Revalidation triggers", id="triggers"),
         _triggers(view),
         said=_said(record),
@@ -55,18 +55,28 @@ def planner_words(record: Envelope) -> str:
     return f"{p.algorithm} {p.num_samples}\u2009×\u2009{p.iterations}, horizon {p.horizon}"
 
 
-def _fields_table(title: str, rows: Sequence[Row], view: View) -> Html:
+def _tables(groups: Sequence[tuple[str, Sequence[Row]]], view: View) -> list[Html]:
+    """A table per field. What rests on a row is listed once; later rows point at the first."""
     heads = ["field", "recorded value or admitted range", "what rests on it", "on a change"]
-    body = [
-        (
-            dotted(path.partition(".")[2] or path),
-            value,
-            view.claims_in_short(view.claims_on(path)),
-            _lapse(path, view),
-        )
-        for path, value in rows
-    ]
-    return table(title, heads, body, class_="fields", stacked=True)
+    first: dict[tuple[str, ...], tuple[str, str]] = {}
+    tables: list[Html] = []
+    num = 0
+    for title, rows in groups:
+        body: list[list[Node]] = []
+        ids: list[str] = []
+        for path, value in rows:
+            num += 1
+            name, found = path.partition(".")[2] or path, view.claims_on(path)
+            ids.append(f"field-{num}")
+            key = tuple(claim.id for claim in found)
+            resting: Node = view.claims_in_short(found)
+            if key and key in first:
+                anchor, words = first[key]
+                resting = ["as for ", tag("a", tag("code", words), href=f"#{anchor}")]
+            first.setdefault(key, (ids[-1], name))
+            body.append([dotted(name), value, resting, _lapse(path, view)])
+        tables.append(table(title, heads, body, class_="fields", ids=ids, stacked=True))
+    return tables
 
 
 def _lapse(path: str, view: View) -> Node:

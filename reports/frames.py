@@ -10,7 +10,7 @@ from envelope.records import Picture
 from reports.html import Html, escape, tag
 from reports.words import mark
 
-MARKUP_BYTES, SHARED_BYTES = 300, 200
+MARKUP_BYTES, SHARED_BYTES = 240, 200
 """More than the elements around one picture take besides its words, and around a shared frame."""
 _SIZE = 64
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from envelope.records import Claim, Envelope, Estimate, Measurement, Measurements, Picture, Scalar
-from reports.html import Html, joined, tag
+from reports.html import Html, group, joined, tag
+
+MOST_LEFT_OUT = 8
+"""Of so many claims under a prefix one may be left out for the prefix to be named."""
 
 
 @dataclass(frozen=True)
@@ -85,29 +88,35 @@ class View:
         return joined([self.claim_link(claim_id) for claim_id in claim_ids])
 
     def claims_in_short(self, claims: Sequence[Claim]) -> Html:
-        """Links to claims; several that are all there is under a prefix become `prefix.*`."""
+        """Links to claims; all that there are under a prefix, or all but a few, become one."""
         wanted = {claim.id for claim in claims}
         total = len(self.envelope.claims)
         if total > 1 and len(wanted) == total:
             return tag("a", f"all {total} claims", href="#claims")
         links: dict[str, Html] = {}
         for claim in claims:
-            prefix = self._covered(claim.id, wanted)
+            prefix, missing = self._covered(claim.id, wanted)
             if prefix == claim.id:
                 links[prefix] = self.claim_link(claim.id)
             elif prefix not in links:
                 href = f"#{claim_anchor(self._claim_at[claim.id])}"
-                links[prefix] = tag("a", dotted(prefix), tag("code", ".*"), href=href)
+                but = [dotted(one.removeprefix(prefix + ".")) for one in missing]
+                links[prefix] = group(
+                    tag("a", dotted(prefix), tag("code", ".*"), href=href),
+                    [" but ", joined(but)] if but else None,
+                )
         return joined(links.values()) if links else tag("span", "–", class_="none")
 
-    def _covered(self, claim_id: str, wanted: set[str]) -> str:
+    def _covered(self, claim_id: str, wanted: set[str]) -> tuple[str, list[str]]:
+        """The shortest prefix of which nearly all claims are wanted, and those that are not."""
         parts = claim_id.split(".")
         for length in range(1, len(parts)):
             prefix = ".".join(parts[:length])
             under = [claim.id for claim in self.claims_under(prefix)]
-            if len(under) > 1 and wanted.issuperset(under):
-                return prefix
-        return claim_id
+            missing = [one for one in under if one not in wanted]
+            if len(under) > 1 and len(missing) * MOST_LEFT_OUT <= len(under):
+                return prefix, missing
+        return claim_id, []
 
     def measurement(self, evidence_id: str) -> Measurement | None:
         """The measurement of an id, if the record has it."""
