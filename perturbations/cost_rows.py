@@ -65,8 +65,10 @@ def plan(bench: "Bench") -> Rows:
         seed = derive_seed(bench.seed, "cost", episode)
         taken = count(partial(planned.plan, bench, frames[at], goals[at], seed))
         alone = _candidate(_plain(bench.model), bench, frames[at])[1]
-        imagined = Counted(taken.operations - planned.encoding, taken.not_counted)
-        why = _said(imagined, "predictor")[1] or _said(Counted(planned.encoding, ()), "encoder")[1]
+        why = _said(taken, "plan")[1]
+        imagined = taken.operations - planned.encoding
+        for part, operations in (("predictor", imagined), ("encoder", planned.encoding)):
+            why = why or _said(Counted(operations, ()), part)[1]
         row = (
             episode,
             planned.candidates,

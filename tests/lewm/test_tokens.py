@@ -13,6 +13,7 @@ from lewm.config import ModelConfig, paper, small, tiny
 from lewm.data.windows import ActionStats
 from lewm.planning.plan_config import PlanConfig
 from lewm.tokens import TokenPredictor, TokenWM, carrying_tokens, dino_wm_sizes
+from lewm.training.objective import prediction_loss
 
 CONFIG = carrying_tokens(tiny(), 4)
 
@@ -90,6 +91,18 @@ def test_a_rollout_feeds_predictions_back_over_the_last_frames():
 
     assert torch.allclose(model.rollout(z, taken), known[:, 1:], atol=1e-12)
     assert torch.allclose(model.terminal(z, taken), known[:, -1], atol=1e-12)
+
+
+def test_training_reaches_every_weight():
+    model = new_model(CONFIG, seed=0).double().train()
+    z = model.encode(drawn(4, CONFIG.window_frames, 3, 16, 16))
+    z_hat = model.predict_window(z, blocks(4, CONFIG.window_frames - 1))
+
+    prediction_loss(z_hat, z).backward()
+
+    still = [name for name, one in model.named_parameters() if one.grad is None]
+    assert still == []
+    assert all(one.grad.isfinite().all() for one in model.parameters())
 
 
 def test_a_model_with_tokens_is_stored_and_read_back(tmp_path):
