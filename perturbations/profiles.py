@@ -16,7 +16,7 @@ standard
     frame, bisected down to two neighbouring strengths: three cells where there are five. Goal frame
     and both frames for the two worst classes. Robust up to 7 cases lost in 150, failing
     from 24 on (a true drop of 18 points). Detected from 86 % of 200 clips, blind up to 74 %.
-    Four further goal offsets. Eight further searches, each of which may extend the range of one
+    Four further goal offsets. Nine further searches, each of which may extend the range of one
     planner field, and up to four further algorithms. 60 solved cases are searched for their worst
     nuisance, of which 5 may break.
 deep
@@ -77,6 +77,7 @@ _PRESSURES = (
     "iterations_by_2",
     "replan_every_block",
     "replan_halfway",
+    "replan_a_block_sooner",
     "budget_times_2",
     "budget_less_a_fifth",
 )

@@ -41,8 +41,11 @@ def pressures(config: object, budget_env_steps: int) -> dict[str, dict[str, int]
             found["iterations_by_2"] = {"iterations": iterations // 2}
     if carried_out > 1:
         found["replan_every_block"] = {"execute_blocks": 1}
-    if carried_out > 2:
-        found["replan_halfway"] = {"execute_blocks": (carried_out + 1) // 2}
+    halfway = (carried_out + 1) // 2
+    if halfway > 1:
+        found["replan_halfway"] = {"execute_blocks": halfway}
+    if halfway < carried_out - 1:
+        found["replan_a_block_sooner"] = {"execute_blocks": carried_out - 1}
     found["budget_times_2"] = {_BUDGET: 2 * budget_env_steps}
     found["budget_less_a_fifth"] = {_BUDGET: budget_env_steps * 4 // 5}
     return found
