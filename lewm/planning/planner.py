@@ -113,12 +113,13 @@ class Planner:
             observe: told of every iteration's z-scored candidates and their costs.
 
         Raises:
-            ValueError: the planner's block size is not the model's, or `start` is no whole number
-                of blocks up to the horizon.
+            ValueError: the planner's block size is not the model's, there is not one seed per
+                case, or `start` is no whole number of blocks up to the horizon.
             LewmError: more frames than the planner or the model starts from; no finite cost; a
                 search or a cost that this model cannot serve.
         """
         self._require_fit(model, num_frames=frames.shape[1] if frames.ndim == 5 else 1)
+        _require_one_each(seeds, len(frames))
         z = model.encode(frames.reshape(-1, *frames.shape[-3:]))
         if frames.ndim == 5 and frames.shape[1] > 1:
             z = z.reshape(*frames.shape[:2], -1)
@@ -147,6 +148,7 @@ class Planner:
         env units.
 
         Raises:
+            ValueError: there is not one seed per case.
             LewmError: the planner descends gradients, which a world does not have; no finite cost.
         """
         if self.config.algorithm == "gradient":
@@ -154,6 +156,7 @@ class Planner:
                 "the gradient planner cannot plan in the world: its steps have no gradients",
                 next_step="take the ceiling with another algorithm, for instance --algorithm cem",
             )
+        _require_one_each(seeds, len(states))
         width = world.action_width
         stats = action_stats or ActionStats(mean=(0.0,) * width, std=(1.0,) * width)
 
@@ -255,6 +258,13 @@ class CEM(Planner):
         if config.algorithm != "cem":
             raise ValueError(f"{config.algorithm} is not cem; use make_planner")
         super().__init__(config)
+
+
+def _require_one_each(seeds: Sequence[Seed], num_cases: int) -> None:
+    if len(seeds) != num_cases:
+        raise ValueError(
+            f"every case plans from a seed of its own, got {len(seeds)} seeds for {num_cases} cases"
+        )
 
 
 def make_planner(config: PlanConfig) -> Planner:

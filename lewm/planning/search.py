@@ -117,7 +117,13 @@ class Search(Protocol):
 
 
 def lowest(candidates: Tensor, costs: Tensor, num: int) -> tuple[Tensor, Tensor]:
-    """The `num` candidates of lowest cost, best first, (N, num, T, K, A), and their costs."""
+    """The `num` candidates of lowest cost, best first, (N, num, T, K, A), and their costs.
+
+    None of infinite cost is among them as long as another is there: where fewer than `num` are
+    finite these stand in for the rest, in turn from the best on.
+    """
     best = costs.topk(num, dim=1, largest=False)
+    num_finite = best.values.isfinite().sum(dim=1, keepdim=True).clamp(min=1)
+    turns = torch.arange(num, device=costs.device) % num_finite  # 0, 1, 2, ... where all are finite
     rows = torch.arange(len(candidates), device=candidates.device)[:, None]
-    return candidates[rows, best.indices], best.values
+    return candidates[rows, best.indices.gather(1, turns)], best.values.gather(1, turns)

@@ -273,6 +273,19 @@ def test_options_at_their_default_are_not_written():
     assert PlanConfig.from_json(warmer.to_json()) == warmer
 
 
+@pytest.mark.parametrize("num_seeds", [1, 3])
+def test_seeds_that_are_not_one_for_each_case_are_refused(num_seeds):
+    model, world = awake_model(), DotWorld()
+    starts, goals = starts_and_goals(2)
+    planner = CEM(CONFIG)
+    said = f"got {num_seeds} seeds for 2 cases"
+
+    with pytest.raises(ValueError, match=said):
+        planner.plan(model, world.render(starts), world.render(goals), range(num_seeds))
+    with pytest.raises(ValueError, match=said):
+        planner.plan_in_world(world, starts, goals, range(num_seeds))
+
+
 def test_a_planner_with_another_block_size_is_refused():
     model, world = awake_model(), DotWorld()
     starts, goals = starts_and_goals(1)

@@ -8,7 +8,7 @@ import torch
 from lewm.errors import LewmError
 from lewm.planning.plan_config import PlanConfig
 from lewm.planning.planner import search
-from lewm.planning.search import Problem, streams
+from lewm.planning.search import Problem, lowest, streams
 from lewm.planning.search_sampling import coloured
 
 SHAPE = (4, 5, 2)  # T, K, A
@@ -110,6 +110,41 @@ def test_a_candidate_without_a_finite_cost_is_never_chosen(algorithm):
 
     assert found.plan.isfinite().all()
     assert found.elite_cost.isfinite().all()
+
+
+@pytest.mark.parametrize("algorithm", ["cem", "icem", "mppi"])
+def test_no_candidate_of_infinite_cost_is_averaged_in_where_few_are_finite(algorithm):
+    seen = []
+
+    def few_are_finite(candidates):
+        cost = distance(candidates)
+        third = cost.topk(3, dim=1, largest=False).values[:, -1:]
+        return cost.masked_fill(cost > third, torch.inf)
+
+    def watch(iteration, candidates, costs):
+        seen.append(candidates[costs.isfinite()])
+
+    config = replace(CONFIGS[algorithm], iterations=1)
+    options = {**config.options, "momentum": 0.0} if algorithm == "icem" else config.options
+    config = replace(config, options=options)
+    found = search(config, problem(few_are_finite, seeds=(0,), observe=watch))
+
+    low, high = seen[0].min(dim=0).values, seen[0].max(dim=0).values
+    assert len(seen[0]) == 3
+    assert ((found.plan[0] >= low - 1e-6) & (found.plan[0] <= high + 1e-6)).all()
+    assert found.elite_cost.isfinite().all()
+
+
+def test_where_all_are_finite_the_elites_are_the_lowest_as_ever():
+    generator = torch.Generator().manual_seed(0)
+    costs = torch.randn(3, 20, generator=generator)
+    candidates = torch.randn(3, 20, *SHAPE, generator=generator)
+
+    elites, elite_costs = lowest(candidates, costs, 6)
+
+    best = costs.topk(6, dim=1, largest=False)
+    assert torch.equal(elite_costs, best.values)
+    assert torch.equal(elites, candidates[torch.arange(3)[:, None], best.indices])
 
 
 def test_the_elites_of_cem_are_those_of_a_plain_loop():
