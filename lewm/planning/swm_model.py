@@ -46,6 +46,7 @@ def module_of(given: Any, *, block_size: int) -> WorldModelModule:
             next_step="give a model of lewm, or the LeWM of stable-worldmodel",
         )
     tensors = canonical(given.state_dict(), type(given).__name__).tensors
+    _require_published_encoder(given)
     try:
         model = build(_config(given, tensors, block_size))
         model.load_state_dict(tensors, strict=True)
@@ -73,6 +74,23 @@ def _require_goal_mse(objective: Any) -> None:
             next_step="give that objective, or name another cost of lewm.planning.costs with "
             "`plan_cost`",
         )
+
+
+def _require_published_encoder(given: Any) -> None:
+    """Refuse an encoder that computes otherwise with the same tensors.
+
+    A configuration that does not say has what transformers has by default, which is what the
+    released weights were trained with.
+    """
+    config = getattr(getattr(given, "encoder", None), "config", None)
+    for name, published in (("hidden_act", "gelu"), ("layer_norm_eps", 1e-12)):
+        found = getattr(config, name, published)
+        if found != published:
+            raise LewmError(
+                f"the encoder of {type(given).__name__} has {name} {found}, the published LeWM "
+                f"{published}",
+                next_step="plan it with the solvers of stable-worldmodel",
+            )
 
 
 def _config(given: Any, tensors: dict[str, Tensor], block_size: int) -> ModelConfig:

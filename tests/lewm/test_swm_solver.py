@@ -151,6 +151,20 @@ def test_what_the_solver_cannot_plan_with_is_refused(arguments, said):
         configured(Solver(**arguments))
 
 
+@pytest.mark.parametrize(("name", "value"), [("hidden_act", "relu"), ("layer_norm_eps", 1e-6)])
+def test_an_encoder_that_computes_otherwise_with_the_same_tensors_is_refused(name, value):
+    model = Released()
+    _, told = seen(2)
+    plain = {"hidden_act": "gelu", "layer_norm_eps": 1e-12}
+    model.encoder.config = SimpleNamespace(**vars(model.encoder.config), **plain)
+    configured(Solver(model, **SEARCH)).solve(told)
+
+    setattr(model.encoder.config, name, value)
+
+    with pytest.raises(LewmError, match=f"the encoder of Released has {name} {value}"):
+        configured(Solver(model, **SEARCH)).solve(told)
+
+
 def test_a_policy_with_another_block_is_refused():
     with pytest.raises(LewmError, match="the policy has blocks of 4 and 2"):
         configured(Solver(model=awake_model()), action_block=4)
