@@ -19,15 +19,17 @@ from lewm.errors import LewmError
 
 @click.command()
 @model_option
-@click.option("--start", required=True, metavar="X,Y", help="State to start from, world units.")
-@click.option("--goal", required=True, metavar="X,Y", help="State to reach, world units.")
+@click.option("--start", required=True, metavar="X,Y,...", help="State to start from, world units.")
+@click.option("--goal", required=True, metavar="X,Y,...", help="State to reach, world units.")
 @planner_options
 @seed_option
 @json_option
 def plan(
     model: Path, start: str, goal: str, planner: dict[str, Any], seed: int, as_json: bool
 ) -> None:
-    """Plan once, execute the plan, and say where it ends.
+    """Plan once in the world of the checkpoint, execute the plan, and say where it ends.
+
+    A state is as many numbers as the world has; in two-room x and y in px.
 
     \b
     Example:
@@ -41,13 +43,15 @@ def plan(
     from lewm.adapter import load_model
     from lewm.planning.planner import make_planner
     from lewm.worlds import make_world
+    from lewm.worlds.two_room import TwoRoom
 
     loaded = load_model(model)
     world = make_world(loaded.world)
     loaded.require_world(world)
     width = world.state_width
     state, target = np.array([_point(start, width)]), np.array([_point(goal, width)])
-    for given, text in ((state, start), (target, goal)):
+    for given, text in ((state, start), (target, goal)) if world.name == TwoRoom.name else ():
+        # Elsewhere things may move by themselves, and simulators say what they cannot be put into.
         if not np.array_equal(world.step(given, np.zeros((1, world.action_width))), given):
             raise LewmError(
                 f"nothing can be at {text} in {world.name}",
@@ -71,9 +75,10 @@ def plan(
     for step, action in enumerate(found.actions[0]):
         click.echo(f"env step {step + 1:2d}  {' '.join(f'{value:+.3f}' for value in action)}")
     click.echo(f"imagined cost {found.imagined_cost[0]:.4f}")
-    reached = ", ".join(f"{value:.1f}" for value in state[0])
+    reached = ", ".join(f"{value:.4g}" for value in state[0])
+    unit = " px" if world.name == TwoRoom.name else ""
     click.echo(
-        f"reached ({reached}), {result['distance']:.1f} px from the goal: "
+        f"reached ({reached}), {result['distance']:.4g}{unit} from the goal: "
         f"{'solved' if result['solved'] else 'not solved'} by {world.success_rule}"
     )
 

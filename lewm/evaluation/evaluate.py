@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lewm.adapter import AuditableModel
+from lewm.errors import LewmError
 from lewm.evaluation.cases import Cases
 from lewm.evaluation.closed_loop import (
     CASES_AT_ONCE,
@@ -105,9 +106,17 @@ def evaluate(
             instead of from one for each case.
         cases_at_once: how many cases are planned for together, unless `one_stream`.
         progress: told the name of each arm before it runs.
+
+    Raises:
+        LewmError: the budget cuts the first stretch of a plan short.
     """
     config = model.plan_config
     execute = config.execute_blocks * config.block_size
+    if budget_env_steps < execute:
+        raise LewmError(
+            f"{execute} env steps of every plan are carried out, the budget is {budget_env_steps}",
+            next_step=f"give a budget of at least {execute} env steps, or carry out fewer blocks",
+        )
     floor = random_actor(execute, world.action_width, world.action_range)
     arms: list[tuple[str, Act, int]] = [
         ("model", model_actor(model, config), stream) for stream in streams

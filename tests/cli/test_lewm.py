@@ -1,11 +1,16 @@
 """The `lewm` command: from collecting to planning in seconds, and every refusal on the way."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import tests.lewm.tiny_env  # noqa: F401  # registers environments
+from lewm.build import new_model
+from lewm.config import tiny
+from lewm.data.windows import ActionStats
 from tests.cli.commands import lewm, run
-from tests.cli.making import awake_checkpoint
+from tests.cli.making import SIZE_PX, awake_checkpoint
 
 COLLECT = ("collect", "--size-px", "16", "--episodes", "4", "--length", "20")
 TRAIN = ("train", "--preset", "tiny", "--updates", "20", "--batch-size", "8")
@@ -93,6 +98,34 @@ def test_a_plan_from_or_to_where_nothing_can_be_is_refused(model, end, point):
 
     assert done.status == 2
     assert f"nothing can be at {point} in two-room" in done.err
+
+
+def test_a_plan_is_made_in_whatever_world_the_checkpoint_names(tmp_path):
+    config = replace(tiny(image_size=SIZE_PX), action_width=1)
+    path = tmp_path / "elsewhere.pt"
+    awake_checkpoint(
+        path,
+        config=config,
+        tensors=new_model(config, seed=0).state_dict(),
+        action_stats=ActionStats((0.0,), (1.0,)),
+        world={"world": "gym:tests/Tiny-v0", "size_px": SIZE_PX, "factors": {}},
+    )
+    words = ("plan", "--model", path, "--start", "4,1")  # it coasts when nothing is done
+
+    done = lewm(*words, "--goal", "9,0")
+
+    assert done.status == 0
+    assert "from the goal: " in done.out
+    assert " px " not in done.out
+    lewm(*words, "--goal", "9").refused(2, "'9' is not a state of 2 finite numbers")
+
+
+def test_a_budget_that_cuts_the_first_plan_short_is_refused(model):
+    words = ("eval", "--model", model, "--num-cases", "2", "--no-references", "--budget")
+
+    lewm(*words, "3").refused(2, "25 env steps of every plan are carried out, the budget is 3")
+    assert lewm(*words, "3", "--execute-blocks", "1").status == 2
+    assert lewm(*words, "5", "--execute-blocks", "1").status == 0
 
 
 def test_an_evaluation_says_in_json_what_it_says_in_words(model):
