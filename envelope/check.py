@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from envelope.deploy import Deployment
@@ -166,6 +165,8 @@ def _of_claims(
         line = deployment.line(f"relies_on.{place}")
         claim = recorded.get(name)
         if claim is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, recorded, n=1)
             message = "the record has no such claim" + "".join(f"; did you mean {n}?" for n in near)
             yield Reason(code="claim_not_recorded", subject=name, message=message, line=line)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -124,6 +123,8 @@ def _encrypted(key: PrivateKey, passphrase: bytes) -> tuple[bytes, str | None]:
             "openssl was not found, so the passphrase is protected by few rounds only: "
             "use a long random one"
         )
+    import subprocess
+
     done = subprocess.run(
         [openssl, "pkcs8", "-topk8", "-scrypt", "-passout", "env:ENVELOPE_NEW_PASSPHRASE"],
         input=key.pem(),

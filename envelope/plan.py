@@ -1,6 +1,5 @@
 """The smallest set of suites that would make the record speak about this deployment again."""
 
-import shlex
 from collections.abc import Collection, Sequence
 
 from envelope.deploy import Deployment
@@ -130,6 +129,8 @@ def _profile(envelope: Envelope, lapses: Sequence[Lapse], unsettled: Collection[
 
 def _command(envelope: Envelope, deployment: Deployment, checkpoint: str, profile: str) -> str:
     """Measure all, as declared: cells that rest on nothing that changed are kept from before."""
+    import shlex
+
     words = ["envelope", "measure", "--model", checkpoint, "--profile", profile]
     words += ["--seed", str(envelope.seed)]
     for option, field in _OPTIONS.items():

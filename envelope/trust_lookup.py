@@ -6,7 +6,6 @@ vouch for themselves.
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -200,6 +199,8 @@ def _with_key(before: bytes, name: str, path: Path) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace a file in one step, so that a reader sees the old one or the new one."""
+    import tempfile
+
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, unfinished = tempfile.mkstemp(dir=path.parent)

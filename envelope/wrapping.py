@@ -4,12 +4,13 @@ Nothing read here is trusted yet. The signature covers payload and payload type,
 """
 
 import base64
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from envelope.errors import AttestationMalformed, BadFile
 from envelope.signing import Signature, decode_base64
-from envelope.strict import canonical, load_json
+from envelope.strict import load_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -60,12 +61,17 @@ def write_bundle(payload: bytes, signature: Signature) -> bytes:
         "verificationMaterial": {"publicKey": {"hint": signature.key_id}},
         "dsseEnvelope": _envelope(payload, [signature]),
     }
-    return canonical(bundle) + b"\n"
+    return _spelt(bundle)
 
 
 def write_bare(payload: bytes, signatures: Sequence[Signature]) -> bytes:
     """A bare DSSE envelope, for more than one signature."""
-    return canonical(_envelope(payload, signatures)) + b"\n"
+    return _spelt(_envelope(payload, signatures))
+
+
+def _spelt(wrapping: dict[str, Any]) -> bytes:
+    """RFC 8785 and a line break; of ASCII texts alone that is plain JSON with sorted keys."""
+    return json.dumps(wrapping, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
 def _envelope(payload: bytes, signatures: Sequence[Signature]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -123,6 +122,8 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         BadFile: the folder cannot be written.
     """
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -61,7 +61,6 @@ def load_json(
         BadFile: anything that is not exactly one object with one reading.
     """
     text = decode(data, name, max_bytes)
-    _refuse_depth(text, name)
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -84,8 +83,12 @@ def load_json(
         _locate_repeated_key(text, name, case_variants=case_variants)
     except Refused as refusal:
         _locate_number(refusal, text, name)
+    except RecursionError:
+        _locate_depth(text, name)
     if not isinstance(value, dict):
         fail(f"holds {kind(value)} where an object {{...}} belongs", name, (1, 1))
+    if _is_too_deep(value):
+        _locate_depth(text, name)
     if _SURROGATE.search(text) and not is_text(json.dumps(value, ensure_ascii=False)):
         fail("holds half of a surrogate pair, which is not text", name, (1, 1))
     return value
@@ -166,7 +169,19 @@ def _constant(word: str) -> NoReturn:
     raise Refused(f"{word} is not a number that can be compared", word)
 
 
-def _refuse_depth(text: str, name: str) -> None:
+def _is_too_deep(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
+
+
+def _locate_depth(text: str, name: str) -> NoReturn:
     depth = 0
     for match in _BRACKET.finditer(text):
         if match.group() in "[{":
@@ -175,3 +190,4 @@ def _refuse_depth(text: str, name: str) -> None:
                 fail(too_deep(), name, position(line_breaks(text), match.start()))
         elif match.group() in "]}":
             depth -= 1
+    raise AssertionError("the parser met deep nesting and the walk did not")
