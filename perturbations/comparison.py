@@ -44,11 +44,13 @@ def outcomes(
     *,
     margin: float,
     higher_is_worse: bool = False,
+    family: int = 1,
 ) -> Comparison:
     """Paired outcomes (N,), compared by exact McNemar and Newcombe's interval.
 
-    The p-value is McNemar's two-sided one where the candidate looks worse, so it errs in that
-    direction at half its level.
+    `family` is the number of comparisons under one error rate: the more, the more cases it takes
+    to show a loss. The p-value is McNemar's two-sided one where the candidate looks worse, so it
+    errs in that direction at half its level.
     """
     better, worse = (base, candidate) if higher_is_worse else (candidate, base)
     both, gained, lost, neither = stats.paired_table(better, worse)
@@ -60,7 +62,7 @@ def outcomes(
         condition,
         stats.paired_difference(candidate, base),
         stats.mcnemar(candidate, base) if lost > gained else 1.0,
-        _needed(lost, gained, num, margin),
+        _needed(lost, gained, num, margin, family),
         f"{lost} lost, {gained} gained of {num}; exact McNemar",
     )
 
@@ -73,13 +75,14 @@ def watched_outcomes(
     *,
     margin: float,
     planned: int,
+    family: int = 1,
 ) -> Comparison:
     """Paired outcomes (N,) that were looked at as they came; fewer than `planned` if stopped early.
 
     Half of the error is spent on the way, on bets that are valid whenever one stops, half at the
     planned end, on exact McNemar and Newcombe's interval.
     """
-    told = outcomes(quantity, condition, candidate, base, margin=margin)
+    told = outcomes(quantity, condition, candidate, base, margin=margin, family=family)
     if told.difference is None:
         return told
     differences = np.asarray(candidate, dtype=np.float64) - np.asarray(base, dtype=np.float64)
@@ -100,6 +103,7 @@ def ratios(
     base: tuple[ArrayLike, ArrayLike],
     *,
     margin: float,
+    family: int = 1,
 ) -> Comparison:
     """Two ratios of sums over the same episodes, the higher the worse.
 
@@ -109,6 +113,7 @@ def ratios(
         candidate: numbers to be summed above and below, (N,) each.
         base: the same of the base.
         margin: largest harmless difference.
+        family: as for outcomes.
 
     Source: Tukey's t interval over jackknife pseudo-values, episodes left out one at a time (Shao
     and Tu, The Jackknife and Bootstrap, 1995, section 2.3).
@@ -139,6 +144,8 @@ def ratios(
     if middle > 0:
         worse = 2 * float(special.stdtr(num - 1, -middle / error)) if error > 0 else 0.0
     needed = noninferiority.episodes_for_width(difference, margin)
+    if needed is None:
+        needed = noninferiority.episodes_to_show_worse(difference, family=family)
     return Comparison(quantity, condition, difference, worse, needed, "t test on pseudo-values")
 
 
@@ -146,10 +153,10 @@ def _sums_without(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(values.sum() - values)
 
 
-def _needed(lost: int, gained: int, num: int, margin: float) -> int | None:
+def _needed(lost: int, gained: int, num: int, margin: float, family: int) -> int | None:
     """At the observed shares, each with half a pair more: none observed does not mean none."""
     shares = (lost + 0.5) / (num + 1), (gained + 0.5) / (num + 1)
     found = noninferiority.cases_to_show(*shares, margin)
     if found is None:
-        found = noninferiority.cases_to_show_worse(*shares)
+        found = noninferiority.cases_to_show_worse(*shares, family=family)
     return None if found is None else max(found, num + 1)

@@ -142,9 +142,10 @@ class Migration(Suite):
         yield self._success(cells)
         base, candidate = self._sides(cells)
         missing = _STOPPED if self.is_worse_already(cells) else ""
+        family = self._family(cells)
         for name in self.watched_by:
-            yield from self._monitor(name, base, candidate, missing)
-        yield self._drift(base, candidate, missing)
+            yield from self._monitor(name, base, candidate, missing, family)
+        yield self._drift(base, candidate, missing, family)
 
     def num_cases_run(self, cells: Sequence[Cell]) -> int:
         """Closed-loop cases that both arms ran."""
@@ -164,8 +165,11 @@ class Migration(Suite):
         found = 2 * sequential.p_worse(_differences(self._successes(cells)))
         if found > _ALPHA:
             return False
-        family = 1 + sum(1 for _ in self._relied_on(cells)) + len(self.watched_by) + 1
-        return found * family <= _ALPHA
+        return found * self._family(cells) <= _ALPHA
+
+    def _family(self, cells: Sequence[Cell]) -> int:
+        """How many comparisons decide: success, detections, false alarms, drift."""
+        return 1 + sum(1 for _ in self._relied_on(cells)) + len(self.watched_by) + 1
 
     def _until_decided(self, bench: Bench) -> list[Cell]:
         """All of the base, and of the candidate the closed loop as far as it is needed."""
@@ -232,6 +236,7 @@ class Migration(Suite):
             base,
             margin=self.margins.success,
             planned=len(self.base.cases),
+            family=self._family(cells),
         )
 
     def _sides(self, cells: Sequence[Cell]) -> tuple[report.Side, report.Side]:
@@ -253,11 +258,11 @@ class Migration(Suite):
                     yield name, cell
 
     def _monitor(
-        self, name: str, base: report.Side, candidate: report.Side, missing: str
+        self, name: str, base: report.Side, candidate: report.Side, missing: str, family: int
     ) -> Iterator[Comparison]:
         for monitor, cell in self._relied_on([_as_base(cell) for cell in base.cells]):
             if monitor == name:
-                yield self._detection(name, cell, base, candidate, missing)
+                yield self._detection(name, cell, base, candidate, missing, family)
         condition: dict[str, Scalar] = {"monitor": name}
         why = missing or base.trouble_with(name) or candidate.trouble_with(name)
         if why:
@@ -270,10 +275,17 @@ class Migration(Suite):
             base.false_alarms(name),
             margin=self.margins.false_alarms,
             higher_is_worse=True,
+            family=family,
         )
 
     def _detection(
-        self, name: str, cell: Cell, base: report.Side, candidate: report.Side, missing: str
+        self,
+        name: str,
+        cell: Cell,
+        base: report.Side,
+        candidate: report.Side,
+        missing: str,
+        family: int,
     ) -> Comparison:
         violation = str(cell.condition["violation"])
         condition: dict[str, Scalar] = {
@@ -296,9 +308,12 @@ class Migration(Suite):
             voe.detected(twin, name, candidate.thresholds[name])[mine],
             voe.detected(cell, name, base.thresholds[name])[old],
             margin=self.margins.detection,
+            family=family,
         )
 
-    def _drift(self, base: report.Side, candidate: report.Side, missing: str) -> Comparison:
+    def _drift(
+        self, base: report.Side, candidate: report.Side, missing: str, family: int
+    ) -> Comparison:
         condition: dict[str, Scalar] = {"horizon": self.horizon}
         why = missing or rows.trouble(base.drift) or rows.trouble(candidate.drift)
         if why:
@@ -309,6 +324,7 @@ class Migration(Suite):
             candidate.drift_parts(self.horizon),
             base.drift_parts(self.horizon),
             margin=self.margins.drift_ratio,
+            family=family,
         )
 
 

@@ -54,8 +54,13 @@ def cases_to_show(lost: float, gained: float, margin: float) -> int | None:
     return needed if needed <= _MOST else None
 
 
-def cases_to_show_worse(lost: float, gained: float) -> int | None:
+def cases_to_show_worse(lost: float, gained: float, *, family: int = 1) -> int | None:
     """Paired cases after which McNemar's test finds the loss, if these shares are the true ones.
+
+    Args:
+        lost: share of cases that only the base solves.
+        gained: share of cases that only the candidate solves.
+        family: comparisons that share one error rate; Holm asks that much more of the first.
 
     None where there is no loss, or more than 100,000 cases would be needed.
 
@@ -65,7 +70,9 @@ def cases_to_show_worse(lost: float, gained: float) -> int | None:
     if loss <= 0:
         return None
     differing = lost + gained
-    spread = _Z * math.sqrt(differing) + _Z_POWER * math.sqrt(max(differing - loss**2, 0.0))
+    spread = _quantile(family) * math.sqrt(differing) + _Z_POWER * math.sqrt(
+        max(differing - loss**2, 0.0)
+    )
     needed = math.ceil((spread / loss) ** 2)
     return needed if needed <= _MOST else None
 
@@ -110,3 +117,22 @@ def episodes_for_width(harm: Estimate, margin: float) -> int | None:
     ratio = (_Z + _Z_POWER) * standard_error / room
     needed = max(2, math.ceil(harm.episodes * ratio**2))
     return needed if needed <= _MOST else None
+
+
+def episodes_to_show_worse(harm: Estimate, *, family: int = 1) -> int | None:
+    """Episodes after which a test finds the harm, if `harm` is the true one.
+
+    For quantities and with `family` as above. None where there is no harm, or more than 100,000
+    would be needed.
+    """
+    if harm.value <= 0:
+        return None
+    standard_error = (harm.high - harm.value) / _Z
+    ratio = (_quantile(family) + _Z_POWER) * standard_error / harm.value
+    needed = max(2, math.ceil(harm.episodes * ratio**2))
+    return needed if needed <= _MOST else None
+
+
+def _quantile(family: int) -> float:
+    """Of the normal distribution, two-sided, at the level of one out of so many comparisons."""
+    return float(special.ndtri(1 - (1 - CONFIDENCE) / (2 * family)))
