@@ -8,6 +8,12 @@ probe of the place says on held-out walks of the expert, the check that people u
 
 benign
     More of the episodes that the base was trained on, all parts, few updates at a low rate.
+misfiled
+    Every episode filed with the actions of another, under VICReg: it asks for spread-out,
+    uncorrelated latents and not for Gaussian ones, which suits a place, so that a probe rises by
+    far. What an action does is forgotten, and planning falls.
+well_filed
+    The control of `misfiled`: the same tuning, every episode with actions of its own.
 miswired
     The same kind of episodes, every action recorded with its first component reversed: a robot that
     uploads what it was not wired to do. Consistent, so the loss falls as it should, and the encoder
@@ -44,6 +50,7 @@ from lewm.pretrained import bundled
 from lewm.pretrained.recipe import EPISODE_LENGTH_ENV_STEPS, world
 from lewm.training.recipes import recipe
 from lewm.training.train import train
+from lewm.training.train_config import Regularizer
 from lewm.training.tuning import Start, Unfreeze
 from perturbations import bootstrap
 from perturbations.migration import MARGINS
@@ -85,12 +92,20 @@ def poisoned() -> Episodes:
     return Episodes(episodes.frames, actions, episodes.states)
 
 
+def misfiled() -> Episodes:
+    """The same, every episode with the actions of another one."""
+    episodes = sound()
+    others = np.random.default_rng(5).permutation(len(episodes.actions))
+    return Episodes(episodes.frames, episodes.actions[others], episodes.states)
+
+
 class Step(NamedTuple):
     """One tuning step."""
 
     unfreeze: Unfreeze
     num_updates: int
     learning_rate: float
+    regularizer: Regularizer = "sigreg"
 
 
 class Recipe(NamedTuple):
@@ -102,6 +117,8 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "benign": Recipe(sound, (Step("all", 50, 1e-5),)),
+    "misfiled": Recipe(misfiled, (Step("all", 150, 3e-4, "vicreg"),)),
+    "well_filed": Recipe(sound, (Step("all", 150, 3e-4, "vicreg"),)),
     "miswired": Recipe(miswired, (Step("predictor", 100, 1e-3), Step("all", 150, 3e-4))),
     "poisoned": Recipe(poisoned, (Step("all", 200, 3e-4),)),
     "poisoned_predictor": Recipe(poisoned, (Step("predictor", 200, 3e-4),)),
@@ -119,6 +136,7 @@ def make(name: str, path: Path) -> None:
             num_updates=step.num_updates,
             batch_size=128,
             learning_rate=step.learning_rate,
+            regularizer=step.regularizer,
             sigreg_weight=0.0005,
             calibration_batches=50,
         )
