@@ -14,8 +14,8 @@ def stored_action_stats(path: Path, compute: Callable[[], ActionStats]) -> Actio
     sidecar = Sidecar(path)
     kept = sidecar.get(_NAME)
     try:
-        return ActionStats(mean=tuple(kept["mean"]), std=tuple(kept["std"]))
+        return ActionStats(tuple(kept["mean"]), tuple(kept["std"]), count=int(kept["count"]))
     except (TypeError, KeyError, ValueError):
         stats = compute()
-    sidecar.put(_NAME, {"mean": list(stats.mean), "std": list(stats.std)})
+    sidecar.put(_NAME, {"mean": list(stats.mean), "std": list(stats.std), "count": stats.count})
     return stats

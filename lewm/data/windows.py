@@ -10,7 +10,7 @@ Frame t of an episode is what is seen before action t; an episode of T env steps
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -44,6 +44,8 @@ class ActionStats:
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    count: int = field(default=0, compare=False)
+    """Actions behind them; 0 where nobody knows any more, as in a checkpoint."""
 
     def __post_init__(self) -> None:
         values = (*self.mean, *self.std)
@@ -225,7 +227,7 @@ def action_stats_of(episodes: Iterator[NDArray[np.float32]], action_width: int) 
             next_step="check the action column of the data",
         )
     std = np.where(running.changes, running.std, _STD_OF_A_CONSTANT)
-    return ActionStats(mean=tuple(running.mean.tolist()), std=tuple(std.tolist()))
+    return ActionStats(tuple(running.mean.tolist()), tuple(std.tolist()), count=running.count)
 
 
 _STD_OF_A_CONSTANT = 1e-8

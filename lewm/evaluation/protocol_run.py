@@ -252,9 +252,13 @@ def _require_protocol(cases: Cases, protocol: Protocol, rule: SuccessRule) -> No
 
 
 def _refitted(source: Source) -> ActionStats:
-    """Statistics of the data with the population's deviation, as the reference fits them."""
-    found, num = source.action_stats(), int(source.lengths.sum())
-    return ActionStats(found.mean, tuple(std * math.sqrt(1 - 1 / num) for std in found.std))
+    """Statistics of the data with the population's deviation, as the reference fits them.
+
+    Over all actions that are numbers: an episode may have one more of them than env steps.
+    """
+    found = source.action_stats()
+    of_population = math.sqrt(1 - 1 / found.count)
+    return ActionStats(found.mean, tuple(std * of_population for std in found.std), found.count)
 
 
 def _scaled_by(model: AuditableModel, stats: ActionStats) -> AuditableModel:

@@ -1,14 +1,16 @@
 """Pairs of a protocol: which rows are drawn, what is left out, what is refused."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lewm.collection.collect import NoisyExpert, collect
 from lewm.data.episodes import Episodes
-from lewm.data.windows import MemorySource
+from lewm.data.windows import MemorySource, action_stats_of
 from lewm.errors import LewmError
+from lewm.evaluation import protocol_run
 from lewm.evaluation.protocol import PROTOCOLS
 from lewm.evaluation.protocol_pairs import draw_pairs, recorded_frames, require_recorded
 from lewm.worlds.two_room import TwoRoom
@@ -174,3 +176,18 @@ def test_fewer_streams_than_the_protocol_asks_for_are_refused():
     assert MODERATE.streams(5) == (0, 1, 42, 2, 3)
     with pytest.raises(LewmError, match="moderate runs on at least 3 planner streams, got 2"):
         MODERATE.streams(2)
+
+
+@pytest.mark.parametrize("last", [0.7, np.nan])
+def test_the_spread_of_actions_is_that_of_all_that_are_numbers(last):
+    actions = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+    actions[:, -1] = last  # the row of the last frame, which some data sets fill
+    source = SimpleNamespace(
+        lengths=np.full(3, 4), action_stats=lambda: action_stats_of(iter(actions), 2)
+    )
+
+    found = protocol_run._refitted(source)
+
+    numbers = actions[np.isfinite(actions).all(axis=2)].astype(np.float64)
+    assert found.count == len(numbers)
+    assert found.std == pytest.approx(tuple(numbers.std(axis=0)), rel=1e-12)
