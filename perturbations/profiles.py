@@ -26,7 +26,7 @@ deep
     clips, blind up to 75 %. 150 solved cases are searched, of which 20 may break.
 
 Where at least two classes leave success alone, every profile adds two cells with all of these drawn
-together in a quarter of their ranges, and while that holds two more for each larger box.
+together in a quarter of their ranges, and while that holds two more for each of five larger boxes.
 
 The figures hold for the default criteria: a drop of 10 points, a detection rate of 80 %.
 """

@@ -36,7 +36,7 @@ class Range(Record):
         )
 
 
-JOINT_SCALES = (0.25, 0.5, 0.75, 1.0)
+JOINT_SCALES = (0.25, 0.5, 0.625, 0.75, 0.875, 1.0)
 """Boxes in which all nuisances are drawn together, as shares of their admitted ranges: each is
 tried only where every smaller one held (docs/decisions/0007)."""
 
