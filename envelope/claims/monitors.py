@@ -91,15 +91,15 @@ def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMon
     verdict: Verdict = "unknown"
     if found.low > limit:
         verdict = "fails"
+    elif monitor.calibration.driven_by != "planner":
+        reason += "; set and measured on recorded episodes, so nothing is known while the planner "
+        reason += "drives"
     elif monitor.false_alarms_per_episode > limit:
         reason += f"; calibrated only for {number(monitor.false_alarms_per_episode)}"
     elif calibration < needed:
         reason += f"; {calibration} calibration episodes guarantee nothing, {needed} are needed"
     elif not positive_control(evidence, criteria, name):
         reason += NO_CONTROL
-    elif monitor.calibration.driven_by != "planner":
-        reason += "; set and measured on recorded episodes, so nothing is known while the planner "
-        reason += "drives"
     elif found.value <= limit:
         verdict = "holds"
         reason += f"; the threshold keeps it with 95 % confidence, by {calibration} episodes"
