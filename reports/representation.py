@@ -111,7 +111,7 @@ def _geometry(view: View) -> Html:
             limit=(order, f"required {short(order)}"),
         ),
         Row(
-            "answer to another action that is followed",
+            "answer to another action",
             _value(view, "action_sensitivity"),
             "model",
             limit=(response, f"required {short(response)}"),
@@ -130,7 +130,7 @@ def _geometry(view: View) -> Html:
         )
     return _figure(
         "representation-geometry",
-        "What a planner follows.",
+        "What a planner follows",
         words,
         rows,
         (min([0.0, *(e.low for e in ends)]), domain_of(e.high for e in ends)),
