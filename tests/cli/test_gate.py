@@ -1,11 +1,14 @@
 """`envelope gate` end to end: every exit status, what it leaves, and what it refuses."""
 
 import json
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from jsonschema import Draft202012Validator
 
 from envelope.cli.files import GateFolder
@@ -17,10 +20,11 @@ from lewm.data.windows import ActionStats
 from lewm.pretrained import bundled
 from perturbations import profiles
 from tests.bad.cli import make
-from tests.cli.commands import envelope, run
+from tests.cli.commands import ROOT, envelope, run
 from tests.cli.making import SIZE_PX, awake_checkpoint, loose_criteria
 
 CRITERIA = ("--criteria", "loose.yaml")
+ATTESTED = ("--envelope", "ckpt.envelope/attestation.json", "--key", "lab.pub")
 SMALL = {
     "num_cases": 40,
     "num_streams": 1,
@@ -334,3 +338,53 @@ def test_what_measure_found_out_about_the_base_is_used(measured):
     of_base = {cell.id for cell in measured.read_measurements().cells} & set(done.json["cells"])
     assert len(of_base) >= 6
     assert not added & before
+
+
+def test_the_workflow_in_the_documentation_runs_and_its_decision_is_verified(measured):
+    nudged(Path("ckpt.pt"), Path("tuned.pt"), by=1e-6)
+    text = (ROOT / "docs/gate.md").read_text()
+    workflow = yaml.safe_load(re.search(r"(?s)```yaml\n(.*?)```", text)[1])
+    (step,) = [one for one in workflow["jobs"]["gate"]["steps"] if "GATE_KEY" in one.get("env", "")]
+    script = re.search(r"(?s)envelope (gate .*?)\|", step["run"])[1].replace("\\\n", "")
+    here = {
+        "$RUNNER_TEMP/gate.key": "lab.key",
+        "$RUNNER_TEMP/lab.pub": "lab.pub",
+        "models/base.pt": "ckpt.pt",
+        "models/tuned.pt": "tuned.pt",
+        "models/base.envelope/attestation.json": str(measured.attestation),
+        "2": "1",
+    }
+    assert step["shell"] == "bash"  # pipefail: the status of the job is the gate's, not tee's
+
+    done = envelope(*(here.get(word, word) for word in shlex.split(script)), "--cases", "20")
+
+    assert done.status in (0, 1), done
+    assert verify(GateFolder(Path("gate")), "--file", "tuned.pt").status == 0
+    assert Path("gate/gate.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (2, "usage", ["--margin", "7"]),
+        (2, "could_not_evaluate", ["--candidate", "gone.pt"]),
+        (2, "could_not_evaluate", ["--monitor", "hope"]),
+        (2, "bad_file", ["--criteria", "gone.yaml"]),
+        (2, "bad_key", ["--sign-key", "lab.pub"]),
+        (2, "crashed", ["--candidate", "broken.pt", *CRITERIA]),
+        (3, "no_trust", [*ATTESTED[:2]]),
+        (3, "key_not_trusted", [*ATTESTED[:-1], "other.pub"]),
+        (3, "digest_mismatch", ["--base", "tuned.pt", *ATTESTED]),
+        (3, "attestation_malformed", ["--envelope", "loose.yaml", "--key", "lab.pub"]),
+    ],
+)
+def test_whatever_keeps_a_decision_from_being_made_has_a_code_for_programs(
+    measured, status, reason, words
+):
+    nudged(Path("ckpt.pt"), Path("tuned.pt"), by=1e-6)
+    nudged(Path("ckpt.pt"), Path("broken.pt"), by=float("nan"))
+
+    done = envelope("gate", "--base", "ckpt.pt", "--candidate", "tuned.pt", *words, "--json")
+
+    assert (done.status, done.json["exit_status"], done.json["reason"]) == (status, status, reason)
+    assert not list(Path().glob("*.gate/gate.json"))
