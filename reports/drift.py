@@ -8,7 +8,7 @@ from reports.html import Html, group, tag
 from reports.parts import not_measured, section, verdict_lines
 from reports.svg import Label, Panel, chart, domain_of, rounded
 from reports.view import View
-from reports.words import number, short
+from reports.words import number, scalar, short, with_interval
 
 HEIGHT = 268.0
 
@@ -20,6 +20,7 @@ def drift(view: View) -> Html:
     body = (
         group(
             tag("div", _ratio(view), _offsets(view), class_="figures"),
+            _jumps(view),
             evidence(view, ["horizon_drift"]),
         )
         if found
@@ -120,6 +121,19 @@ def _words_at(panel: Panel, x: float, words: str, side: str, shift: int) -> Html
         class_="label planned-word",
         text_anchor=side,
     )
+
+
+def _jumps(view: View) -> Html | None:
+    """Direct and composed jumps, where the model offers both."""
+    lines = []
+    for one in view.find("horizon_drift", "self_consistency"):
+        horizon = scalar(one.condition.get("horizon", "several"))
+        found = with_interval(one.estimate, 3) if one.estimate else f"not measured ({one.note})"
+        lines.append(
+            f"One jump over {horizon} model steps, and the same in two jumps, end apart by {found} "
+            "of assuming that nothing moves."
+        )
+    return tag("p", " ".join(lines)) if lines else None
 
 
 def _offsets(view: View) -> Html:

@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from envelope.draft import draft
+from envelope.records import Estimate, Measurement
 from reports.drift import drift
 from reports.evidence import evidence
 from reports.exploitation import exploitation
@@ -109,6 +110,22 @@ def test_a_section_without_evidence_says_that_it_was_not_measured(draw):
 
     assert "Not measured" in line(found)
     assert "not measured:" in text(found).replace(" :", ":")
+
+
+def test_jumps_that_end_apart_are_told_where_a_model_jumps():
+    found = Measurement(
+        suite="horizon_drift",
+        quantity="self_consistency",
+        unit="1",
+        condition={"horizon": 5, "env_steps": 25},
+        estimate=Estimate(
+            value=0.02, low=0.01, high=0.03, episodes=60, interval="bootstrap", seed=0
+        ),
+    )
+    told = drift(example(summaries=[*examples.measurements().summaries, found]))
+
+    assert "over 5 model steps, and the same in two jumps, end apart by 0.020" in text(told)
+    assert "two jumps" not in text(drift(example()))
 
 
 def test_every_monitor_has_a_column_and_every_class_a_row():
