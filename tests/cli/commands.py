@@ -1,6 +1,7 @@
 """Running the two commands as a user would: in a process of their own, or faster in this one."""
 
 import contextlib
+import gc
 import io
 import json
 import logging
@@ -54,6 +55,7 @@ def call(program: str, *words: str | Path) -> Done:
             status = ended.code
         finally:
             log.setLevel(level)
+            gc.enable()  # a check leaves it off, for its process is over
     assert isinstance(status, int)
     return Done(status, out.getvalue(), err.getvalue())
 
