@@ -26,6 +26,7 @@ from lewm.errors import LewmError
 from lewm.planning.imagination import Imagination, ImaginationFactory, PlainImagination
 from lewm.planning.plan_config import PlanConfig
 from lewm.planning.plan_kernels import PlanKernels
+from lewm.prefix import FastLeWM
 from lewm.tokens import carrying_tokens
 
 _ENCODE_BATCH = 256
@@ -135,6 +136,22 @@ class AuditableModel:
                 window = slice(last + 1 - self.history, last + 1)
                 z_hat.append(self._model.predict(z[:, window], scaled[:, window])[:, -1:])
         return torch.cat(z_hat, dim=1)
+
+    @property
+    def self_consistency(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """Squared distance of direct from composed jumps, (N,), for the arguments of `rollout`.
+
+        None for a model that makes no jumps over several blocks.
+        """
+        model = self._model
+        if not isinstance(model, FastLeWM):
+            return None
+
+        def jumps_apart(z: Tensor, blocks: Tensor) -> Tensor:
+            with torch.no_grad():
+                return model.self_consistency(z, self._normalize(blocks))
+
+        return jumps_apart
 
     @property
     def predict_with_dropout(self) -> Callable[[Tensor, Tensor, int], Tensor] | None:

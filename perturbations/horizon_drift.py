@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from perturbations.bench import Bench
 
 NAME = "horizon_drift"
+JUMPS = "jumps"
+"""What the cell about direct and composed jumps asks."""
 _NEAR = 0.75
 """Share of the budget up to which a goal is near enough to be reached within it."""
 
@@ -29,7 +31,9 @@ class HorizonDrift(Suite):
     moves, both summed over all windows of lawful episodes that the planner drove, or that were
     recorded: 0 is perfect, at 1 the model adds nothing. `success_by_offset`, closed-loop success
     by how many env steps separate start and goal, and `alarm_rate_by_offset` of every monitor; the
-    budget is the planner's own up to three quarters of it, and in proportion beyond.
+    budget is the planner's own up to three quarters of it, and in proportion beyond. Where a model
+    jumps over several blocks at once, `self_consistency`: how far a jump ends from the same blocks
+    in two jumps, squared and over that of assuming that nothing moves.
 
     Blind to: differences that the encoder discards, and actions unlike those that the planner
     carries out, such as the many it only imagines.
@@ -39,12 +43,14 @@ class HorizonDrift(Suite):
     family = "F7"
 
     def run(self, bench: "Bench") -> list[Cell]:
-        """One open-loop cell, and one closed-loop cell per goal offset besides the nominal."""
-        opened = drift_cell(bench)
+        """Open-loop cells, and one closed-loop cell per goal offset besides the nominal."""
+        opened = [drift_cell(bench)]
+        if getattr(bench.model, "self_consistency", None) is not None:
+            opened.append(_jumps_cell(bench))
         if bench.recorded is not None:
-            return [opened]
+            return opened
         planning.clean_cells(bench)  # the nominal offset
-        return [opened, *(_offset_cell(bench, offset) for offset in sorted(bench.offset_cases))]
+        return [*opened, *(_offset_cell(bench, offset) for offset in sorted(bench.offset_cases))]
 
     def summarise(
         self, cells: Sequence[Cell], monitors: Sequence[CalibratedMonitor], *, seed: int
@@ -54,6 +60,7 @@ class HorizonDrift(Suite):
         drift = [cell for cell in own if "max_horizon" in cell.condition]
         offsets = [cell for cell in own if "goal_offset_env_steps" in cell.condition]
         found = [ratio for cell in drift for ratio in _ratios(cell, seed)]
+        found += [_jumps(cell, seed) for cell in own if cell.condition.get("asks") == JUMPS]
         found += _by_offset(planning.clean_model_cells(cells), offsets)
         return found + [
             _alarms(cell, monitor) for cell in sorted(offsets, key=_offset) for monitor in monitors
@@ -89,6 +96,40 @@ def _drift_rows(bench: "Bench") -> dict[str, list[Any]]:
         columns[f"error_{step + 1}"] = (error[:, step] / num_windows[step]).tolist()
         columns[f"still_{step + 1}"] = (still[:, step] / num_windows[step]).tolist()
     return columns
+
+
+def _jumps_cell(bench: "Bench") -> Cell:
+    """How far direct and composed jumps end apart, from the first frame of each episode."""
+    horizon = min(bench.planner.config.horizon, bench.model_steps_per_episode)
+    condition: dict[str, Scalar] = {
+        "asks": JUMPS,
+        "horizon": horizon,
+        "env_steps": horizon * bench.block_size,
+    }
+
+    def rows_of_jumps() -> dict[str, list[Any]]:
+        from perturbations import latents
+
+        z = bench.scoring_latents
+        blocks = bench.lawful_scoring.blocks(bench.block_size)[:, :horizon]
+        return {
+            "episode": list(range(len(blocks))),
+            "apart": latents.jumps_apart(bench.model, z[:, 0], blocks).tolist(),
+            "still": latents.squared_error(z[:, 0], z[:, horizon]).tolist(),
+        }
+
+    key = bench.key(NAME, "model", condition, cases=bench.scoring.digest)
+    return bench.runner.run(key, rows_of_jumps)
+
+
+def _jumps(cell: Cell, seed: int) -> Measurement:
+    problem, ratio = rows.trouble([cell]), None
+    if not problem:
+        apart, still = rows.numbers(cell, "apart"), rows.numbers(cell, "still")
+        ratio = bootstrap.ratio_of_sums(apart, still, seed=seed)
+    condition = {name: cell.condition[name] for name in ("horizon", "env_steps")}
+    note = problem or ("" if ratio else "too few episodes, or the latent never moves")
+    return rows.measurement(NAME, "self_consistency", condition, ratio, note=note)
 
 
 def _offset_cell(bench: "Bench", offset: int) -> Cell:

@@ -188,6 +188,12 @@ def rollout(model: "WorldModel", z: Tensor, blocks: NDArray[np.float64]) -> Tens
         return model.rollout(z, tensor(blocks, z))
 
 
+def jumps_apart(model: "WorldModel", z: Tensor, blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distance of direct from composed jumps, from z (E, D) under blocks (E, B, K, A)."""
+    with torch.no_grad():
+        return array(model.self_consistency(z, tensor(blocks, z)))  # type: ignore[attr-defined]
+
+
 def tensor(values: NDArray[np.float64], like: Tensor) -> Tensor:
     """An array on the device and in the precision of a latent."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(like)

@@ -74,7 +74,9 @@ class WorldModel(Protocol):
     """A world model as the suites see it: frames in, latents out, actions in env units.
 
     A model trained with dropout may also have `predict_with_dropout(z, blocks, seed)`, which is
-    `predict` with dropout left on, the same for the same seed; None stands for none.
+    `predict` with dropout left on, the same for the same seed; None stands for none. One that jumps
+    over several blocks at once may have `self_consistency(z, blocks)`: squared distances (N,)
+    between where a jump ends and where the same blocks end in two jumps.
 
     What it costs is told by more that it may have: `tokens_per_frame`, tokens that a latent holds;
     `terminal(z, blocks)`, the last latent of `rollout`, (N, D), for less; `plain()`, the same model

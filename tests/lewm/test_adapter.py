@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.adapter import load_model
+from lewm.adapter import AuditableModel, load_model
+from lewm.build import new_model
 from lewm.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from lewm.config import fast_tiny
 from lewm.errors import LewmError
+from lewm.planning.plan_config import PlanConfig
 from tests.lewm.dots import DotWorld, awake_model
 
 
@@ -65,6 +68,19 @@ def test_the_first_imagined_latent_is_the_first_prediction():
     assert imagined.shape == (2, 4, model.latent_width)
     first = model.predict(z[:, None], actions[:, :1])[:, 0]
     assert torch.allclose(imagined[:, 0], first, atol=1e-6)
+
+
+def test_a_model_that_jumps_says_how_far_its_jumps_end_apart_and_no_other_does():
+    plain = awake_model()
+    assert plain.self_consistency is None
+    jumping = AuditableModel(
+        new_model(fast_tiny(), seed=0), plain.action_stats, name="fast", plan_config=PlanConfig()
+    )
+    z, neutral = torch.randn(3, fast_tiny().latent_width), torch.tensor(plain.action_stats.mean)
+    told = jumping.self_consistency(z, neutral.expand(3, 4, 5, 2))
+    with torch.no_grad():
+        expected = jumping.module.self_consistency(z, torch.zeros(3, 4, 5, 2))
+    torch.testing.assert_close(told, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_actions_are_given_in_env_units():

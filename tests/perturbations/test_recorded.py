@@ -334,3 +334,36 @@ def test_an_action_that_is_no_number_is_refused_where_it_stands():
     world = RecordedWorld(data, name="dot", of="dots.h5")
     with pytest.raises(LewmError, match=r"episode 2 of dots.h5 .* at step 17 of 60"):
         world.read(2, 10, 30)
+
+
+# --- direct and composed jumps ------------------------------------------------------------------
+
+
+class Jumps(Oracle):
+    """Jumps over several blocks at once, and ends so far from where two jumps lead."""
+
+    apart = 0.0
+
+    def self_consistency(self, z, blocks):
+        direct = self.rollout(z, blocks)[:, -1].double()
+        half = blocks.shape[1] // 2
+        middle = self.rollout(z, blocks[:, :half])[:, -1]
+        composed = self.rollout(middle, blocks[:, half:])[:, -1].double()
+        return (direct + self.apart - composed).square().sum(dim=-1)
+
+
+class Inconsistent(Jumps):
+    apart = 30.0
+
+
+def jumps_of(kind):
+    found = measurements_of(recorded_bench(kind(), criteria=CRITERIA), ("horizon_drift",))
+    return [one for one in found.summaries if one.quantity == "self_consistency"]
+
+
+def test_a_model_that_contradicts_itself_needs_no_simulator_to_be_seen():
+    (consistent,), (inconsistent,) = jumps_of(Jumps), jumps_of(Inconsistent)
+    assert consistent.estimate.high == pytest.approx(0, abs=1e-6)
+    assert inconsistent.estimate.low > 1
+    assert consistent.condition == {"horizon": 3, "env_steps": 3 * BLOCK}
+    assert jumps_of(Oracle) == []
