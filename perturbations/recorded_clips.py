@@ -109,7 +109,7 @@ def _blocks_told_truly(
     critical = lawful.begin // bench.block_size
     other &= np.arange(as_blocks[1])[None, :] >= critical[:, None]
     first = np.where(other.any(axis=1), other.argmax(axis=1), as_blocks[1])
-    return np.maximum(first - critical, 1)
+    return np.asarray(np.maximum(first - critical, 1))
 
 
 def _told_apart(
