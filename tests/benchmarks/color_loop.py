@@ -1,8 +1,9 @@
 """Success and alarms under one background, in a loop that shares nothing with the suites' own.
 
-`color_twin` asks it whether what the audit calls silent or loud is. Cases, calibration episodes,
-ensemble and thresholds are drawn here; the loop is written out. Shared are model and planner, the
-interval arithmetic, and the definition of the ensemble.
+`color_twin` asks it whether what the audit calls silent or loud is. Cases are drawn here and the
+loop is written out; the monitors are those that the record publishes, its thresholds and the
+ensemble of its seed, since they are what a deployment would run. What they say may hang on that one
+draw, so they are also set anew: on episodes driven here, with other ensembles.
 
 Shapes in this module:
     N  cases or episodes     P  blocks executed     S  state width     D  latent width
@@ -12,6 +13,8 @@ Shapes in this module:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,13 +25,16 @@ from lewm.adapter import AuditableModel
 from lewm.evaluation.cases import sample_cases
 from lewm.planning.planner import make_planner
 from lewm.pretrained import recipe
-from perturbations.ensemble import Ensemble, fit
+from perturbations.bench import Bench
+from perturbations.ensemble import Ensemble
+from perturbations.fitting import fitted
 from perturbations.stats import clopper_pearson, conformal_threshold, paired_difference
 
 NUM_CASES = 200
 NUM_CALIBRATION = 300
-NUM_TRANSITIONS = 500
-CASE_SEED, CALIBRATION_SEED, FITTING_SEED, PLAN_SEED = 90_001, 90_002, 90_003, 90_004
+NUM_REDRAWN = 16
+"""Ensembles besides the published one."""
+CASE_SEED, CALIBRATION_SEED, ENSEMBLE_SEED, PLAN_SEED = 90_001, 90_002, 90_003, 90_004
 _AT_ONCE = 16
 
 
@@ -51,7 +57,9 @@ class Found:
     success: Estimate
     drop: Estimate
     alarms: Mapping[str, Estimate]
-    """Share of the episodes in which each monitor alarmed."""
+    """Share of the episodes in which each published monitor alarmed."""
+    redrawn: tuple[float, ...]
+    """The same of disagreement with each of the other ensembles."""
 
     def outcome(self, *, allowed_drop: float, detection_rate: float) -> str:
         """Whether success is kept or lost, and lost with an alarm: in the words of a claim."""
@@ -64,24 +72,32 @@ class Found:
 
 
 class Loop:
-    """A model in its world, with monitors that were set on episodes it drove itself."""
+    """A model in its world, watched by the monitors of a record."""
 
-    def __init__(self, model: AuditableModel) -> None:
+    def __init__(self, model: AuditableModel, thresholds: Mapping[str, float], seed: int) -> None:
+        """Take the thresholds by monitor, and the seed that the record was measured with."""
         self.model = model
+        self.thresholds = thresholds
         self.world = recipe.world()
+        self._ensemble = self._fitted(seed)
 
     def under(self, background: NDArray[np.int64]) -> Found:
         """The current frame before `background` (3,), the goal as the world draws it."""
         seen = self._drive(self._cases, background)
         solved, clean = (e.solved_at <= recipe.BUDGET_ENV_STEPS for e in (seen, self._clean))
-        scores = self._scores(seen, background)
+        z = self._latents(seen, background)
+        scores = self._scores(seen, z)
         return Found(
             clopper_pearson(int(solved.sum()), len(solved)),
             paired_difference(clean, solved),
             {
-                name: clopper_pearson(int((found > self._thresholds[name]).sum()), len(found))
-                for name, found in scores.items()
+                name: clopper_pearson(int((scores[name] > threshold).sum()), len(solved))
+                for name, threshold in self.thresholds.items()
             },
+            tuple(
+                float((_largest(seen, one.spread(z[:, 1:])) > threshold).mean())
+                for one, threshold in self._redrawn
+            ),
         )
 
     @cached_property
@@ -93,27 +109,21 @@ class Loop:
         return self._drive(self._cases, None)
 
     @cached_property
-    def _thresholds(self) -> dict[str, float]:
-        """For 0.05 false alarms per episode of the whole budget."""
+    def _redrawn(self) -> list[tuple[Ensemble, float]]:
+        """Other ensembles, with thresholds for 0.05 false alarms per episode of the budget."""
         lawful = self._drive(_drawn_cases(NUM_CALIBRATION, CALIBRATION_SEED), None, stop=False)
-        return {n: conformal_threshold(s, 0.05) for n, s in self._scores(lawful, None).items()}
+        z = self._latents(lawful, None)
+        ensembles = [self._fitted(ENSEMBLE_SEED + number) for number in range(NUM_REDRAWN)]
+        return [
+            (one, conformal_threshold(_largest(lawful, one.spread(z[:, 1:])), 0.05))
+            for one in ensembles
+        ]
 
-    @cached_property
-    def _ensemble(self) -> Ensemble:
-        rng = np.random.default_rng(FITTING_SEED)
-        before = self.world.sample_states(rng, NUM_TRANSITIONS)
-        held = rng.uniform(-1, 1, (NUM_TRANSITIONS, 2))
-        after = before
-        for _ in range(self.model.block_size):
-            after = self.world.step(after, held)
-        z, z_next = (self._see(states, None).double().numpy() for states in (before, after))
-        return fit(z, z_next, seed=FITTING_SEED)
-
-    def _see(
-        self, states: NDArray[np.float64], background: NDArray[np.int64] | None
-    ) -> torch.Tensor:
-        """Latents (N, D) of states (N, S)."""
-        return self.model.encode(self._show(states, background))
+    def _fitted(self, seed: int) -> Ensemble:
+        """The ensemble of an audit with this seed."""
+        block = self.model.block_size
+        parts = {"model": self.model, "world": self.world, "seed": seed, "block_size": block}
+        return fitted(cast(Bench, SimpleNamespace(**parts, fitting=None)))
 
     def _show(
         self, states: NDArray[np.float64], background: NDArray[np.int64] | None
@@ -155,23 +165,31 @@ class Loop:
             solved_at[:] = budget
         return Episode(np.stack(trail, axis=1), blocks, solved_at)
 
-    def _scores(
-        self, seen: Episode, background: NDArray[np.int64] | None
-    ) -> dict[str, NDArray[np.float64]]:
-        """The largest score of each episode, up to the block in which it was solved, (N,)."""
+    def _latents(self, seen: Episode, background: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        """(N, P + 1, D)."""
         num, frames, width = seen.states.shape
-        z = self._see(seen.states.reshape(-1, width), background).reshape(num, frames, -1)
-        z_hat = self.model.predict(z[:, :-1], torch.from_numpy(seen.blocks).float())
-        norm = z[:, 1:].norm(dim=-1)
+        z = self.model.encode(self._show(seen.states.reshape(-1, width), background))
+        return z.reshape(num, frames, -1).double().numpy()
+
+    def _scores(self, seen: Episode, z: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """By monitor, the score of each episode, (N,)."""
+        after = z[:, 1:]
+        before = torch.from_numpy(z[:, :-1]).float()
+        z_hat = self.model.predict(before, torch.from_numpy(seen.blocks).float()).double().numpy()
         each = {
-            "surprise": (z_hat - z[:, 1:]).square().sum(dim=-1).double().numpy(),
-            "shell": (norm - z.shape[-1] ** 0.5).abs().double().numpy(),
-            "disagreement": self._ensemble.spread(z[:, 1:].double().numpy()),
+            "surprise": np.square(z_hat - after).sum(axis=-1),
+            "shell": np.abs(np.linalg.norm(after, axis=-1) - np.sqrt(z.shape[-1])),
+            "disagreement": self._ensemble.spread(after),
         }
-        block = self.model.block_size
-        lasted = np.minimum(-(-seen.solved_at // block), frames - 1)
-        over = np.arange(1, frames) > lasted[:, None]  # (N, P)
-        return {n: np.where(over, -np.inf, scores).max(axis=1) for n, scores in each.items()}
+        return {name: _largest(seen, scores) for name, scores in each.items()}
+
+
+def _largest(seen: Episode, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest of scores (N, P) up to the block in which an episode was solved, (N,)."""
+    num_blocks = scores.shape[1]
+    lasted = np.minimum(-(-seen.solved_at // seen.blocks.shape[2]), num_blocks)
+    over = np.arange(1, num_blocks + 1) > lasted[:, None]
+    return np.where(over, -np.inf, scores).max(axis=1)
 
 
 def _drawn_cases(num: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

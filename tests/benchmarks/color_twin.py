@@ -4,7 +4,7 @@
 
 runs what `standard` has about visual shift and violations on both unless FOLDER has that, and puts
 every background at which the audit says that success is lost or kept through a loop of its own
-(`color_loop`), on other cases, with thresholds of its own. What was expected is printed beside what
+(`color_loop`), on other cases. What was expected is printed beside what
 was found; exit status 1 when anything is missing. `color_twin_recipe` makes the twin;
 docs/color-twin.md keeps the figures.
 """
@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from envelope.cli.files import Folder
@@ -68,7 +69,8 @@ Confirmed = list[tuple[Strength, Found, str]]
 
 def confirmed(model: Path, record: Envelope) -> Confirmed:
     """Every background that ran on the current frame, in a loop that the suites know nothing of."""
-    loop = Loop(load_model(model))
+    thresholds = {monitor.name: monitor.threshold for monitor in record.monitors}
+    loop = Loop(load_model(model), thresholds, record.seed)
     origin = recipe.world().factors[CLASS]
     limits = record.criteria
     answers: Confirmed = []
@@ -92,7 +94,9 @@ def tell_confirmed(answers: Confirmed) -> None:
         print(
             f"  {point.direction} {point.amount:.3g} delta E: audit {point.outcome}, own loop "
             f"{called}; success {_figures(found.success)}, drop {_figures(found.drop)}; "
-            f"alarms: {rates}"
+            f"alarms: {rates}; disagreement with other ensembles "
+            f"{min(found.redrawn):.2f} to {max(found.redrawn):.2f}, median "
+            f"{np.median(found.redrawn):.2f}"
         )
 
 

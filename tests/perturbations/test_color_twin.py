@@ -114,6 +114,7 @@ def test_lost_success_is_loud_when_one_monitor_alarms_and_silent_when_none_does(
         success=estimate(0, 1),
         drop=estimate(*drop),
         alarms={str(number): estimate(*ends) for number, ends in enumerate(alarms)},
+        redrawn=(),
     )
     assert found.outcome(allowed_drop=0.1, detection_rate=0.8) == outcome
 
@@ -135,10 +136,14 @@ def test_the_loop_of_its_own_hears_a_navy_room_and_nothing_in_the_lawful_one(mon
     monkeypatch.setattr(color_loop, "make_planner", lambda config: RandomPlans())
     monkeypatch.setattr(color_loop, "NUM_CASES", 10)
     monkeypatch.setattr(color_loop, "NUM_CALIBRATION", 60)
-    loop = color_loop.Loop(load_model(bundled("two_room")))
+    monkeypatch.setattr(color_loop, "NUM_REDRAWN", 2)
+    thresholds = {"surprise": 0.5, "shell": 1.5}
+    loop = color_loop.Loop(load_model(bundled("two_room")), thresholds, seed=0)
 
     lawful, navy = loop.under(WHITE), loop.under(NAVY)
 
     assert lawful.drop.value == 0
-    assert all(rate.value <= 0.2 for rate in lawful.alarms.values())
-    assert navy.alarms["shell"].value == navy.alarms["disagreement"].value == 1
+    assert max(lawful.redrawn) <= 0.3
+    assert lawful.alarms["shell"].value == 0
+    assert navy.alarms["shell"].value == 1
+    assert navy.redrawn == (1, 1)
