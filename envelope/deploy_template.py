@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from envelope.deploy import amount_keys
 from envelope.fields import CONVENTIONS, PLANNER, value_at
-from envelope.records import Envelope, NuisanceScope, Range
+from envelope.records import Claim, Envelope, NuisanceScope, Range
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _NOT_PLAIN = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -22,7 +22,7 @@ _COMMENTS = {
 def deploy_template(envelope: Envelope, attestation_name: str, checkpoint_name: str) -> str:
     """The YAML text of a deployment at the nominal point of a record.
 
-    It relies on every claim that holds. Where one nuisance alone may be off nominal, all are
+    It relies on every claim that holds and promises something. Where one nuisance alone may be off nominal, all are
     written at nominal, with what is admitted in a comment.
 
     Args:
@@ -35,15 +35,16 @@ def deploy_template(envelope: Envelope, attestation_name: str, checkpoint_name: 
 
 def _lines(envelope: Envelope, attestation_name: str, checkpoint_name: str) -> Iterable[str]:
     holding = [claim.id for claim in envelope.claims if claim.verdict == "holds"]
+    relied_on = [claim.id for claim in envelope.claims if _is_relied_on(claim)]
     yield "# How this model is about to be used. `envelope check --deploy` holds it against"
     yield "# what was measured; a field that is missing counts as outside."
     yield f"envelope: {_scalar(attestation_name)}"
     yield (
         "relies_on:  # claims that hold; remove what you do not need"
-        if holding
+        if relied_on
         else ("relies_on: []  # no claim of the record holds")
     )
-    yield from (f"  - {_scalar(name)}" for name in holding)
+    yield from (f"  - {_scalar(name)}" for name in relied_on)
     yield "model_state:"
     yield f"  checkpoint: {_scalar(checkpoint_name)}"
     yield f"  adapter: {_scalar(envelope.model_state.adapter)}"
@@ -59,6 +60,11 @@ def _lines(envelope: Envelope, attestation_name: str, checkpoint_name: str) -> I
     yield from _monitors(envelope, holding)
     yield "revalidation_triggers:"
     yield "  on_lapse: stop"
+
+
+def _is_relied_on(claim: Claim) -> bool:
+    """A count of operations without a budget is on record, and promises nothing."""
+    return claim.verdict == "holds" and not (claim.family == "F1" and claim.kind == "bound")
 
 
 def _input(envelope: Envelope) -> Iterable[str]:

@@ -83,6 +83,17 @@ def test_the_template_is_inside():
     assert all(field.status == "inside" for field in verdict.fields)
 
 
+@pytest.mark.parametrize(("kind", "is_relied_on"), [("bound", False), ("requirement", True)])
+def test_a_count_is_relied_on_only_where_there_is_a_budget(kind, is_relied_on):
+    record = example_envelope()
+    cost = record.claims[0].model_copy(
+        update={"id": "cost.operations_per_plan", "family": "F1", "kind": kind, "verdict": "holds"}
+    )
+    record = record.model_copy(update={"claims": [*record.claims, cost]})
+
+    assert ("cost.operations_per_plan" in template_data(record)["relies_on"]) is is_relied_on
+
+
 def test_the_template_of_a_record_with_a_joint_cell_is_inside_at_its_full_ranges():
     record = example_envelope()
     joint = record.input_scope.model_copy(update={"joint": True})
