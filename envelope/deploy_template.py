@@ -22,8 +22,8 @@ _COMMENTS = {
 def deploy_template(envelope: Envelope, attestation_name: str, checkpoint_name: str) -> str:
     """The YAML text of a deployment at the nominal point of a record.
 
-    It relies on every claim that holds and promises something. Where one nuisance alone may be off nominal, all are
-    written at nominal, with what is admitted in a comment.
+    It relies on every claim that holds and promises something. Where one nuisance alone may be off
+    nominal, all are written at nominal, with what is admitted in a comment.
 
     Args:
         envelope: the record.
