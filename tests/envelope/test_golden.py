@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from envelope.attestation import Subject, make, open_verified
 from envelope.check import check_deployment
 from envelope.deploy import parse_deploy
+from envelope.errors import AttestationMalformed
 from envelope.records import Envelope
 from envelope.same_model import ModelIdentity
 from envelope.trust import Policy
 from envelope.trust_lookup import find_trust
+from tests.envelope.signers import AUDITOR
 from tests.golden.make import PRESENT, made
 
 FOLDERS = sorted(Path(__file__).parents[1].glob("golden/*.envelope"))
@@ -40,6 +43,14 @@ def test_a_golden_attestation_is_genuine_and_its_deployment_inside(folder):
     assert verdict.exit_status == 0
     other = replace(deployment, file=deployment.file.model_copy(update={"planner_scope": None}))
     assert check_deployment(envelope, other, now=now, model=model, policy=Policy()).exit_status == 1
+
+
+def test_a_record_that_carries_its_evidence_is_of_another_format(folder):
+    record = opened(folder).model_dump(mode="json")
+    signed = make({**record, "evidence": []}, [Subject("c", {"sha256": "0" * 64})], AUDITOR)
+
+    with pytest.raises(AttestationMalformed, match="evidence: unknown field"):
+        open_verified(signed, [AUDITOR.public]).record(Envelope)
 
 
 def test_what_follows_from_the_golden_measurements_is_what_lies_there():

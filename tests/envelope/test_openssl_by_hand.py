@@ -18,6 +18,7 @@ from tests.envelope.signers import AUDITOR, EDWARDS, PREDICATE, STRANGER, dsse, 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "verify-by-hand.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh( ed25519)?\n(.*?)```", DOCUMENT, flags=re.DOTALL)
 WEIGHTS = b"weights of the model"
+EVIDENCE = b"measurements"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("openssl") is None and os.environ.get("REQUIRE_TOOLS") != "1",
@@ -38,11 +39,16 @@ def script(algorithm: str) -> str:
 
 
 def by_hand(
-    folder: Path, attestation: bytes, key: PrivateKey, weights: bytes = WEIGHTS
+    folder: Path,
+    attestation: bytes,
+    key: PrivateKey,
+    weights: bytes = WEIGHTS,
+    evidence: bytes = EVIDENCE,
 ) -> subprocess.CompletedProcess[str]:
     (folder / "attestation.json").write_bytes(attestation)
     (folder / "lab.pub").write_bytes(key.public.pem)
     (folder / "ckpt.pt").write_bytes(weights)
+    (folder / "measurements.json").write_bytes(evidence)
     return subprocess.run(
         ["sh", "-e", "-c", script(key.public.algorithm)],
         cwd=folder,
@@ -55,13 +61,14 @@ def by_hand(
 def attestation_by(key: PrivateKey) -> bytes:
     subjects = [
         Subject("ckpt.pt", {"sha256": bytes_sha256(WEIGHTS)}),
+        Subject("measurements.json", {"sha256": bytes_sha256(EVIDENCE)}),
         Subject("report.html", {"sha256": "33" * 32}),
     ]
     return make(PREDICATE, subjects, key)
 
 
 def test_the_document_holds_the_commands_and_the_type_that_is_signed():
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
     assert [variant for variant, _ in BLOCKS].count(" ed25519") == 1
     assert PREDICATE_TYPE in DOCUMENT
 
@@ -74,6 +81,7 @@ def test_a_good_attestation_is_verified(tmp_path, key):
     assert key.public.key_id in done.stdout
     assert ("Verified OK" in done.stdout) or ("Signature Verified Successfully" in done.stdout)
     assert f'"sha256":"{bytes_sha256(WEIGHTS)}"}},"name":"ckpt.pt"' in done.stdout
+    assert f'"sha256":"{bytes_sha256(EVIDENCE)}"}},"name":"measurements.json"' in done.stdout
     assert PREDICATE_TYPE in done.stdout
     assert json.loads((tmp_path / "payload.json").read_bytes())["predicate"] == PREDICATE
 
@@ -108,6 +116,13 @@ def test_another_payload_type_is_not_verified(tmp_path):
 
 def test_other_weights_are_not_found_among_the_subjects(tmp_path):
     done = by_hand(tmp_path, attestation_by(AUDITOR), AUDITOR, weights=b"other weights")
+
+    assert "Verified OK" in done.stdout
+    assert done.returncode == 1
+
+
+def test_other_evidence_is_not_that_of_the_record(tmp_path):
+    done = by_hand(tmp_path, attestation_by(AUDITOR), AUDITOR, evidence=b"report")
 
     assert "Verified OK" in done.stdout
     assert done.returncode == 1
