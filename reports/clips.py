@@ -22,7 +22,7 @@ def strips(view: View, suite: str) -> Html | None:
         return None
     shown = [_clip(name, magnitude, pictures) for (name, magnitude), pictures in clips.items()]
     return details(
-        f"What the events look like: {count(len(shown), 'clip')} beside its lawful twin",
+        f"What the events look like: {count(len(shown), 'clip')}, each beside its lawful twin",
         tag(
             "p",
             "Lawful above, unlawful below, the same start and actions. The framed frame is the "

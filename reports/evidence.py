@@ -1,9 +1,11 @@
 """Every measurement of a suite, in as few tables as can hold them.
 
-Measurements under one condition share a row, with a column per quantity and monitor. What a whole
-column has in common (unit, number of episodes, method, a note) is said once, in its head.
+Measurements under one condition share a row, with a column per quantity and monitor. What most of a
+column has in common (unit, number of episodes, method, a note) is said once, in its head; a cell
+says where it differs.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -143,7 +145,10 @@ def _aside(words: str) -> Html | None:
 
 @dataclass(frozen=True)
 class _Common:
-    """What all measurements of a column share; None where they do not."""
+    """What most measurements of a column share, so that only exceptions are told; None if nothing.
+
+    A note is shared by all of them or by none.
+    """
 
     unit: str | None
     episodes: int | None
@@ -154,10 +159,10 @@ class _Common:
     def of(cls, found: Sequence[Measurement]) -> "_Common":
         known = [one.estimate for one in found if one.estimate is not None]
         return cls(
-            _only([one.unit for one in found]),
-            _only([one.episodes for one in known]),
-            _only([one.interval for one in known]),
-            _only([one.note for one in found]),
+            _usual([one.unit for one in found]),
+            _usual([one.episodes for one in known]),
+            _usual([one.interval for one in known]),
+            _usual([one.note for one in found], least=1.0),
         )
 
     def words(self) -> str:
@@ -171,8 +176,12 @@ class _Common:
         return ", ".join(part for part in parts if part)
 
 
-def _only(values: Sequence[_T]) -> _T | None:
-    return values[0] if values and all(value == values[0] for value in values) else None
+def _usual(values: Sequence[_T], least: float = 0.6) -> _T | None:
+    """The value that at least so large a share of them has."""
+    if not values:
+        return None
+    value, num = Counter(values).most_common(1)[0]
+    return value if num >= least * len(values) else None
 
 
 def _notes(
@@ -193,11 +202,11 @@ def _cell(found: tuple[str, Measurement] | None, common: _Common, notes: Mapping
         return tag("td", "–", class_="none")
     anchor, one = found
     aside: list[str] = []
-    if common.unit is None:
+    if one.unit != common.unit:
         aside.append(unit_word(one.unit))
-    if one.estimate is not None and common.episodes is None:
+    if one.estimate is not None and one.estimate.episodes != common.episodes:
         aside.append(f"n {scalar(one.estimate.episodes)}")
-    if one.estimate is not None and common.method is None:
+    if one.estimate is not None and one.estimate.interval != common.method:
         aside.append(one.estimate.interval.replace("_", "-"))
     if one.p_holm is not None:
         aside.append(f"p {p_value(one.p_holm)}")

@@ -333,6 +333,6 @@ def test_figures_far_outside_their_axis_do_not_break_the_page():
     assert not re.search(rb'="[^"]*\binf\b', rendered)
 
 
-def test_a_page_with_frames_stays_within_eight_hundred_kilobytes(page_bytes):
+def test_a_page_with_frames_stays_within_half_a_megabyte(page_bytes):
     # Two monitors by 28 violation classes at up to four magnitudes, each with its interval.
-    assert len(page_bytes) < 800_000
+    assert len(page_bytes) < 520_000
