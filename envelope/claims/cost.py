@@ -64,15 +64,17 @@ def _claim(
     ).claim(partial(_judge, evidence, name, budget))
 
 
-_QUANTITY: dict[str, tuple[str, dict[str, Scalar]]] = {
-    "tokens_per_frame": ("tokens_per_frame", {}),
-    "operations_per_plan": ("operations", {"of": "plan"}),
+_QUANTITY: dict[str, tuple[str, str, dict[str, Scalar]]] = {
+    "tokens_per_frame": ("tokens_per_frame", "frame", {}),
+    "operations_per_plan": ("operations", "plan", {"of": "plan"}),
 }
+"""Its measurement, what the cell behind it asks about, and under which condition."""
 
 
 def _judge(evidence: Evidence, name: str, budget: float | None) -> Judged:
     evidence.need_suite(_SUITE)
-    quantity, condition = _QUANTITY[name]
+    quantity, asks, condition = _QUANTITY[name]
+    evidence.need_rows(evidence.cells(_SUITE, asks=asks), f"{_SUITE}, asking about a {asks}")
     measurement, found = evidence.need(f"{_SUITE}/{quantity}", **condition)
     counted = f"{name.replace('_', ' ')}: {number(found.high)} counted"
     if budget is None:

@@ -31,7 +31,7 @@ def representation_claims(evidence: Evidence, criteria: Criteria) -> list[Claim]
             f"Latents of the world's states have an effective rank of at least {number(rank)}.",
             f"effective_rank >= {number(rank)}",
             (*MODEL, *WORLD),
-            partial(_at_least, evidence, "effective_rank", "effective rank", rank, "states"),
+            partial(_at_least, evidence, "cloud", "effective rank", rank, "states"),
         ),
         _claim(
             "distance_rank",
@@ -40,7 +40,7 @@ def representation_claims(evidence: Evidence, criteria: Criteria) -> list[Claim]
             f"of at least {number(geometry)}.",
             f"distance_rank >= {number(geometry)}",
             (*MODEL, *WORLD),
-            partial(_at_least, evidence, "distance_rank", "rank correlation", geometry, "pairs"),
+            partial(_at_least, evidence, "pairs", "rank correlation", geometry, "pairs"),
         ),
         _claim(
             "action_sensitivity",
@@ -52,7 +52,7 @@ def representation_claims(evidence: Evidence, criteria: Criteria) -> list[Claim]
             partial(
                 _at_least,
                 evidence,
-                "action_sensitivity",
+                "actions",
                 "action sensitivity",
                 response,
                 "episodes",
@@ -80,9 +80,17 @@ def _claim(
     ).claim(judge)
 
 
-def _at_least(evidence: Evidence, quantity: str, words: str, limit: float, units: str) -> Judged:
-    evidence.need_suite(_SUITE)
-    measurement, found = evidence.need(f"{_SUITE}/{quantity}")
+_QUANTITIES = {
+    "cloud": "effective_rank",
+    "pairs": "distance_rank",
+    "actions": "action_sensitivity",
+}
+"""What a claim is about, by what its cell asks."""
+
+
+def _at_least(evidence: Evidence, asks: str, words: str, limit: float, units: str) -> Judged:
+    _need_rows(evidence, asks)
+    measurement, found = evidence.need(f"{_SUITE}/{_QUANTITIES[asks]}")
     verdict = at_least(found, limit)
     reason = f"{words} {figures(found, limit)}, {found.episodes} {units}; needed >= {number(limit)}"
     if verdict == "unknown":
@@ -90,8 +98,13 @@ def _at_least(evidence: Evidence, quantity: str, words: str, limit: float, units
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)
 
 
-def _steady(evidence: Evidence) -> Judged:
+def _need_rows(evidence: Evidence, asks: str) -> None:
     evidence.need_suite(_SUITE)
+    evidence.need_rows(evidence.cells(_SUITE, asks=asks), f"{_SUITE}, asking about {asks}")
+
+
+def _steady(evidence: Evidence) -> Judged:
+    _need_rows(evidence, "steady")
     known = [evidence.need(f"{_SUITE}/steady", seen=seen) for seen in ("twice", "together")]
     twice, together = (one.estimate for one in known)
     worst = min(known, key=lambda one: one.estimate.value)

@@ -97,6 +97,18 @@ def test_cells_without_an_episode_are_unknown(suite):
     assert {claims[name].verdict for name in about if name in claims} <= {"unknown"}
 
 
+@pytest.mark.parametrize("left", ["no cell", "no row", "crashed"])
+def test_summaries_without_the_rows_behind_them_make_no_claim_hold_or_fail(left):
+    found = measured("Oracle")
+    changes = {"no row": {"rows": {}}, "crashed": {"rows": {}, "status": "crashed", "error": "x"}}
+    cells = [cell.model_copy(update=changes.get(left, {})) for cell in found.cells]
+    bare = found.model_copy(update={"cells": [] if left == "no cell" else cells})
+
+    claims = make_claims(bare, bare.plan.criteria).claims
+
+    assert [claim.id for claim in claims if claim.verdict != "unknown"] == []
+
+
 def test_a_crash_in_every_cell_of_the_model_leaves_nothing_but_unknown():
     claims = claims_of(known.bench(known.Broken()))
 
