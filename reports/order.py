@@ -74,9 +74,17 @@ def _state(step: Step, view: View) -> str:
         return "does not apply"
     measured = measured_families(view)
     there = [family for family in step.families if family in measured]
-    if len(there) == len(step.families):
+    if len(there) == len(step.families) and not _gaps(step, view):
         return "measured"
     return "partly measured" if there else "not measured"
+
+
+def _gaps(step: Step, view: View) -> int:
+    """Claims of a step for which nothing was measured, or whose cells crashed."""
+    return sum(
+        claim.family in step.families and claim.outcome in ("not_measured", "crashed")
+        for claim in view.envelope.claims
+    )
 
 
 def _sentence(states: list[str]) -> str:
@@ -94,7 +102,8 @@ def _sentence(states: list[str]) -> str:
     if not later:
         return words
     steps = f"step {later[0]} was" if len(later) == 1 else f"steps {_listed(later)} were"
-    return f"{words[:-1]}; {steps} measured without it."
+    what = "it" if states[first] == "not measured" else "the rest of it"
+    return f"{words[:-1]}; {steps} measured without {what}."
 
 
 def _listed(items: list[str]) -> str:
@@ -108,7 +117,9 @@ def _found(step: Step, view: View) -> Node:
     parts = counted(claims) if claims else "no claim"
     if step.families == ("F6",) and not view.envelope.model_state.tuning:
         return tag("span", "the model is as trained", class_="found")
-    gap = None
+    gap, num = None, _gaps(step, view)
     if missing and len(missing) < len(step.families):
         gap = tag("span", f"{', '.join(missing)} not measured", class_="beside")
+    elif num and not missing:
+        gap = tag("span", f"{count(num, 'claim')} not measured", class_="beside")
     return tag("span", parts, gap, class_="found", title=count(len(claims), "claim"))

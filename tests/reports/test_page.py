@@ -8,7 +8,9 @@ import rfc8785
 import reports
 from envelope.errors import EnvelopeError
 from envelope.records import Picture
+from reports.order import order
 from reports.page import LIMIT_BYTES
+from reports.view import View
 from tests.reports import examples
 from tests.reports.reading import Page
 
@@ -190,6 +192,14 @@ def test_an_earlier_step_that_is_open_is_said(page):
         "Step 1, representation, is not measured in this record; steps 2, 3 and 4 were measured "
         "without it." in page.text
     )
+
+
+def test_a_step_with_a_claim_that_nothing_was_measured_for_is_partly_measured():
+    left = examples.measurements()
+    view = View(examples.envelope(), left, (), "0" * 64)
+
+    assert "partly measured" in order(view).markup
+    assert re.search(r"\d claims? not measured", order(view).markup)
 
 
 def test_nothing_is_invented_when_nothing_was_measured():
