@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from envelope.records import Envelope, NuisanceScope, PlannerScope, Range, Scalar, Trigger
+from envelope.records import (
+    Envelope,
+    InputScope,
+    NuisanceScope,
+    PlannerScope,
+    Range,
+    Scalar,
+    Trigger,
+)
 from reports.html import Html, Node, group, joined, tag
 from reports.parts import digest, section, table
 from reports.view import View, below, dotted
@@ -90,6 +98,13 @@ def _lapse(path: str, view: View) -> Node:
     return joined([group(f"{rule} → ", tag("b", meanwhile)) for rule, meanwhile in rules], "; ")
 
 
+def box_words(scope: InputScope) -> str:
+    """The box in which several nuisances were drawn together."""
+    if scope.joint_scale == 1:
+        return "their admitted ranges"
+    return f"{short(scope.joint_scale)} of their admitted ranges"
+
+
 def _input_rows(record: Envelope) -> list[Row]:
     scope = record.input_scope
     rows: list[Row] = [
@@ -105,7 +120,7 @@ def _input_rows(record: Envelope) -> list[Row]:
         rows.append((f"input_scope.nuisance.{name}", _nuisance(nuisance)))
     joint = "one nuisance off nominal at a time"
     if scope.joint:
-        joint = f"joint cells held, up to {short(scope.joint_scale)} of every admitted range"
+        joint = f"joint cells held, up to the ends of {box_words(scope)}"
     return [*rows, ("input_scope.joint", joint)]
 
 

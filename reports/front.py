@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from envelope.records import Claim, Envelope, Monitor, Verdict
-from reports.fields import planner_words
+from reports.fields import box_words, planner_words
 from reports.html import Html, Node, group, joined, tag
 from reports.view import View, claim_anchor
-from reports.words import VERDICTS, count, mark, moment, short
+from reports.words import VERDICTS, count, mark, moment
 
 MOST_NAMED = 12
 """Claims that the first screen names one by one."""
@@ -257,7 +257,7 @@ def _boundary(view: View) -> Html:
     record = view.envelope
     scope = record.input_scope
     joint = (
-        f"Several nuisances at once beyond {short(scope.joint_scale)} of their admitted ranges."
+        f"Several nuisances at once beyond {box_words(scope)}."
         if scope.joint
         else "One nuisance at a time. Two off nominal at once is unmeasured."
     )
