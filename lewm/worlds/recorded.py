@@ -11,8 +11,7 @@ was recorded with it where the data have a column of that: to draw a state is to
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,18 +59,6 @@ class RecordedWorld:
         self._lent: NDArray[np.float64] = np.empty((0, self.state_width))
         self._kept: dict[tuple[int, int], NDArray[np.uint8]] = {}
         self._kept_bytes = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._kept.clear()
-        self._source.__exit__(kind, error, trace)
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -180,6 +180,41 @@ def test_a_second_run_runs_nothing(measured_data, around, tmp_path):
     assert again["claims"] == first["claims"]
 
 
+def test_a_run_that_was_killed_goes_on_and_says_the_same(measured_data, around, tmp_path):
+    folder, first = measured_data
+    half = Folder(tmp_path / "out")
+    shutil.copytree(folder.cells, half.cells)
+    lost = sorted(path for path in half.cells.glob("*.json") if path.name != "plan.json")[::2]
+    for path in lost:
+        path.unlink()
+    again = measure(around, around / "episodes.h5", half.path, "--json").json
+    assert again["run_cells"] == len(lost)
+    assert again["claims"] == first["claims"]
+
+
+def test_two_processes_measure_what_one_measures(measured_data, around, tmp_path):
+    done = measure(around, around / "episodes.h5", tmp_path / "out", "--workers", "2")
+    assert done.status == 0, done
+    once, again = measured_data[0].read_envelope(), Folder(tmp_path / "out").read_envelope()
+    assert again.measurements_digest == once.measurements_digest
+    assert again.claims == once.claims
+
+
+@pytest.mark.parametrize(("words", "world"), [((), "recorded"), (("--world", "my-arm"), "my-arm")])
+def test_a_checkpoint_of_a_world_that_nobody_knows_needs_no_world(words, world, around, tmp_path):
+    awake_checkpoint(tmp_path / "foreign.pt", world={})
+    done = envelope(
+        "measure",
+        *("--model", tmp_path / "foreign.pt", "--data", around / "episodes.lance"),
+        *("--profile", "quick", "--criteria", around / "loose.yaml"),
+        *("--suite", "horizon_drift", *words),
+    )
+    assert done.status == 0, done
+    folder = Folder(tmp_path / "foreign.envelope")
+    assert folder.read_envelope().input_scope.world == world
+    assert claims(folder)["drift.usable_horizon"].verdict == "holds"
+
+
 @pytest.mark.parametrize("name", ["episodes.lance", "stateless.h5"])
 def test_lance_tables_and_data_without_states_are_measured_too(name, around, tmp_path):
     done = measure(around, around / name, tmp_path / "out")
