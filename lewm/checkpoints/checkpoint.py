@@ -201,7 +201,8 @@ def _described(
     files: tuple[FileRead, ...],
 ) -> Checkpoint:
     try:
-        stats = ActionStats(**{key: tuple(data["action_stats"][key]) for key in ("mean", "std")})
+        mean, std = (tuple(data["action_stats"][key]) for key in ("mean", "std"))
+        stats = ActionStats(mean, std)
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, f"has no usable action statistics ({error})") from error
     if len(stats.mean) != config.action_width:

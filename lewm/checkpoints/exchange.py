@@ -206,7 +206,8 @@ def stats_from_json(data: Any, name: str) -> ActionStats:
     try:
         if set(data) != {"mean", "std"}:
             raise ValueError(f"it has the fields {sorted(data)}")
-        return ActionStats(*(tuple(float(value) for value in data[key]) for key in ("mean", "std")))
+        mean, std = (tuple(float(value) for value in data[key]) for key in ("mean", "std"))
+        return ActionStats(mean, std)
     except (TypeError, ValueError) as error:
         raise LewmError(
             f"{name} holds no action statistics: {error}",

@@ -66,5 +66,5 @@ def _read() -> dict[str, object]:
 
 
 def _machine() -> str:
-    capability = torch.backends.cpu.get_cpu_capability()  # type: ignore[no-untyped-call]
+    capability = torch.backends.cpu.get_cpu_capability()
     return f"{platform.node()}, {os.cpu_count()} cores, {capability}, torch {torch.__version__}"
