@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from envelope.cli.basis import digest_of_model
 from envelope.digest import state_digest, tensor_entry
 from envelope.errors import EnvelopeError
 from envelope.records import FileDigest, ModelState
@@ -76,18 +77,12 @@ def model_digest(state: ModelState, model: Any) -> str:
 
     Also how it computes on this machine, which moves the last digits and so, now and then, a plan.
     """
-    return digest_computed_by(kernel_path(model), state)
+    return digest_of_model(state, kernel_path(model))
 
 
 def kernel_path(model: Any) -> str:
     """How a model computes on this machine."""
     return str(getattr(model, "kernel_path", "plain"))
-
-
-def digest_computed_by(kernels: str, state: ModelState) -> str:
-    """The digest that cells rest on, of a model that computes by these kernels."""
-    parts = [state.tensor_digest, state.config_digest, state.adapter, kernels]
-    return hashlib.sha256(canonical(parts)).hexdigest()
 
 
 def _code(name: str, tensor: torch.Tensor) -> str:

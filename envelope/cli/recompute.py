@@ -1,12 +1,9 @@
 """Rows decide: every summary and every claim must follow from them."""
 
-from typing import Any
-
-from envelope.digest import bytes_sha256
+from envelope.cli.basis import require_same_basis
 from envelope.draft import draft
 from envelope.errors import BadFile, DigestMismatch
 from envelope.records import Envelope, Measurements
-from envelope.strict import canonical
 
 
 def require_same_summaries(measurements: Measurements) -> None:
@@ -32,7 +29,7 @@ def _require_same_summaries(measurements: Measurements) -> None:
     from perturbations.whole import contradiction
 
     plan = measurements.plan
-    _require_same_basis(measurements)
+    require_same_basis(measurements)
     if problem := contradiction(measurements.cells, plan, find_profile(plan.profile)):
         raise DigestMismatch(
             f"the cells do not follow from the plan: {problem}",
@@ -54,48 +51,6 @@ def _require_same_summaries(measurements: Measurements) -> None:
                 f"recomputed {_shown(again.get(name))}",
                 next_step="run `envelope measure` again; an edited summary is not evidence",
             )
-
-
-def _require_same_basis(measurements: Measurements) -> None:
-    """Hold what the cells were measured on to what the measurements name."""
-    from envelope.cli.identity import digest_computed_by
-    from perturbations.cell_ids import foreign_cell
-
-    basis, plan = measurements.basis, measurements.plan
-    named = {
-        "model": digest_computed_by(basis.get("kernels", ""), measurements.model_state),
-        "planner": _digest(measurements.planner_scope.model_dump(mode="json")),
-        "world": _digest(_world_scope(measurements)),
-    }
-    for part, digest in named.items():
-        if basis.get(part) != digest:
-            raise DigestMismatch(
-                f"the {part} that the measurements name is not the one that their cells rest on: "
-                f"its digest is {digest[:12]}, theirs {basis.get(part, 'missing')[:12]}",
-                next_step="run `envelope measure` again; cells of something else are not evidence",
-            )
-    if cell := foreign_cell(measurements.cells, plan, basis):
-        raise DigestMismatch(
-            f"the cell {cell} has an id that does not follow from what it is said to rest on",
-            next_step="run `envelope measure` again; cells of something else are not evidence",
-        )
-
-
-def _world_scope(measurements: Measurements) -> dict[str, Any]:
-    """What a world says of itself, as the bench took its digest."""
-    scope: dict[str, Any] = {
-        "world": measurements.world,
-        "size_px": measurements.observation.size_px,
-        "factors": measurements.factors,
-    }
-    data = measurements.plan.recorded
-    if data is None:
-        return scope
-    return {**scope, "recorded_episodes": data.digest, "state_column": data.state_column}
-
-
-def _digest(content: Any) -> str:
-    return bytes_sha256(canonical(content))
 
 
 def require_same_record(measurements: Measurements, envelope: Envelope) -> None:
