@@ -164,8 +164,11 @@ def range_words(values: Range, unit: str, nominal: float) -> str:
 
 def _planner_rows(record: Envelope) -> list[Row]:
     scope = record.planner_scope
-    plain = scope.model_dump(exclude={"conventions", "admitted"})
+    plain = scope.model_dump(exclude={"conventions", "admitted", "options"})
     rows = [_planner_row(name, value, scope) for name, value in plain.items()]
+    if scope.options:
+        options = ", ".join(f"{name} {short(value)}" for name, value in scope.options.items())
+        rows.append(("planner_scope.options", options))
     for name, value in scope.conventions.model_dump().items():
         rows.append(_planner_row(f"conventions.{name}", value, scope))
     written = {path.removeprefix("planner_scope.") for path, _ in rows}

@@ -11,6 +11,7 @@ from envelope.records import Estimate, Measurement
 from reports.drift import drift
 from reports.evidence import evidence
 from reports.exploitation import exploitation
+from reports.fields import fields
 from reports.joint import joint
 from reports.monitors import monitors
 from reports.nuisance import nuisances
@@ -149,3 +150,15 @@ def test_a_measurement_has_one_cell_with_its_figures_and_shares_a_row_with_its_k
         assert f'id="m-{index}"' in tables.markup
     assert rows < len(of_suite) / 3
     assert "detection · surprise" in text(tables)
+
+
+def test_options_of_a_planner_and_the_box_of_several_nuisances_stand_among_the_fields():
+    record = examples.envelope()
+    planner = record.planner_scope.model_copy(update={"options": {"momentum": 0.2}})
+    scope = record.input_scope.model_copy(update={"joint": True, "joint_scale": 0.5})
+    record = record.model_copy(update={"planner_scope": planner, "input_scope": scope})
+
+    found = text(fields(View(record, examples.measurements(), (), "0" * 64)))
+
+    assert "momentum 0.2" in found
+    assert "up to the ends of 0.5 of their admitted ranges" in found
