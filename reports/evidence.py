@@ -19,6 +19,8 @@ from reports.words import count, interval, mark, number, p_value, scalar, unit_w
 _T = TypeVar("_T")
 _ACROSS = "monitor"
 """Part of a condition that is laid out in columns."""
+MOST_ON_PAPER = 5
+"""Columns that fit on paper at the ordinary size."""
 _FIRST = ("nuisance", "violation", "direction", "strength", "amount", "magnitude")
 """Parts of a condition that stand in the first columns."""
 Column = tuple[str, str]
@@ -105,6 +107,7 @@ def _table(suite: str, grid: _Grid) -> Html:
             for setting, row in grid.rows.items()
         ]
     listed = [tag("li", note) for note in notes]
+    box = "table numbers wide" if len(heads) > MOST_ON_PAPER else "table numbers"
     inner = tag(
         "table",
         tag("caption", caption),
@@ -112,7 +115,7 @@ def _table(suite: str, grid: _Grid) -> Html:
         tag("tbody", body),
     )
     return group(
-        tag("div", inner, class_="table numbers", role="region", aria_label=caption, tabindex="0"),
+        tag("div", inner, class_=box, role="region", aria_label=caption, tabindex="0"),
         tag("ol", listed, class_="notes") if listed else None,
     )
 

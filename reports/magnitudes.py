@@ -74,6 +74,7 @@ def every_magnitude(view: View) -> Html | None:
         _row(place, found, names, record)
         for place, found in sorted(places.items(), key=lambda item: item[0])
     ]
+    box = "table numbers wide"
     caption = "Every magnitude: detection, area under the curve, delay in env steps"
     inner = tag(
         "table",
@@ -87,7 +88,14 @@ def every_magnitude(view: View) -> Html | None:
     return details(
         f"Every magnitude that was shown: {len(places)}",
         tag("p", "A framed row is the magnitude that the claim is about.", class_="small"),
-        tag("div", inner, class_="table numbers", role="region", aria_label=caption, tabindex="0"),
+        tag(
+            "div",
+            inner,
+            class_="table numbers wide",
+            role="region",
+            aria_label=caption,
+            tabindex="0",
+        ),
     )
 
 

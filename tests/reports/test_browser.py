@@ -190,10 +190,11 @@ def test_sections_open_by_keyboard_and_headings_come_in_order(browser, report):
 
 
 def test_paper_shows_what_the_screen_keeps_closed(browser, report):
-    context = browser.new_context(viewport={"width": 1000, "height": 900})
+    context = browser.new_context(viewport={"width": 688, "height": 900})  # A4 less its margins
     page = context.new_page()
     page.goto(report.as_uri())
     page.emulate_media(media="print")
+    wide = page.evaluate("() => document.documentElement.scrollWidth")
     hidden = page.evaluate(
         """() => [...document.querySelectorAll('main details')].filter(
             d => d.getBoundingClientRect().height
@@ -202,3 +203,4 @@ def test_paper_shows_what_the_screen_keeps_closed(browser, report):
     context.close()
 
     assert hidden == 0
+    assert wide == 688
