@@ -74,7 +74,6 @@ def every_magnitude(view: View) -> Html | None:
         _row(place, found, names, record)
         for place, found in sorted(places.items(), key=lambda item: item[0])
     ]
-    box = "table numbers wide"
     caption = "Every magnitude: detection, area under the curve, delay in env steps"
     inner = tag(
         "table",
