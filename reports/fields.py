@@ -18,6 +18,8 @@ from reports.words import amount, count, measured_words, number, scalar, short, 
 
 Row = tuple[str, Node]
 """A dotted path and its recorded value."""
+_DRIVEN = {"planner": "episode", "recording": "recorded episode"}
+"""What a calibration episode is called, by who chose its actions."""
 
 
 def fields(view: View) -> Html:
@@ -51,7 +53,8 @@ def _said(record: Envelope) -> str:
     ]
     words = ", ".join(off) if off else "no nuisance"
     return (
-        f"{scope.world}, {planner_words(record)}; {words} admitted off nominal; "
+        f"{scope.world}{', recorded episodes only' if scope.recorded_episodes else ''}, "
+        f"{planner_words(record)}; {words} admitted off nominal; "
         f"{count(len(record.monitors), 'monitor')}; "
         f"{count(len(record.revalidation_triggers), 'trigger')}."
     )
@@ -116,6 +119,9 @@ def _input_rows(record: Envelope) -> list[Row]:
         ),
         ("input_scope.factors", _factors(scope.factors)),
     ]
+    if scope.recorded_episodes:
+        episodes = group("no simulator, these episodes alone ", digest(scope.recorded_episodes))
+        rows.append(("input_scope.recorded_episodes", episodes))
     for name, nuisance in scope.nuisance.items():
         rows.append((f"input_scope.nuisance.{name}", _nuisance(nuisance)))
     joint = "one nuisance off nominal at a time"
@@ -228,7 +234,7 @@ def _monitor_rows(record: Envelope) -> list[Row]:
                     tag("b", number(monitor.threshold, 4)),
                     f"; stated false alarms {short(monitor.false_alarms_per_episode)} per episode, "
                     f"{measured}; {calibration.method.replace('_', ' ')} over "
-                    f"{count(calibration.episodes, 'episode')} of "
+                    f"{count(calibration.episodes, _DRIVEN[calibration.driven_by])} of "
                     f"{count(calibration.model_steps_per_episode, 'model step')}; positive "
                     f"control {'caught' if monitor.positive_control else 'missing'}",
                     tag(

@@ -8,7 +8,7 @@ from reports.html import Html, Node, group, joined, tag
 from reports.view import View, claim_anchor
 from reports.words import VERDICTS, count, mark, moment
 
-MOST_NAMED = 12
+MOST_NAMED = 8
 """Claims that the first screen names one by one."""
 _ASSURANCE = {
     "self_attested": "Measured by those who publish it; nobody else has checked.",
@@ -62,7 +62,11 @@ def _named(view: View) -> Html | None:
     claims = view.envelope.claims
     lines = (
         ("fails", "Not met", [c for c in _of(claims, "fails") if c.kind == "requirement"]),
-        ("unknown", "Open", _of(claims, "unknown")),
+        (
+            "unknown",
+            "Open",
+            sorted(_of(claims, "unknown"), key=lambda claim: claim.kind == "bound"),
+        ),
     )
     items = [
         tag(
