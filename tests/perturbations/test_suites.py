@@ -220,11 +220,11 @@ def test_success_by_offset_holds_the_nominal_offset():
     assert found.estimate.low > LIMITS.success_at_least
 
 
-def test_further_offsets_get_a_budget_in_proportion():
-    bench = known.bench(
-        known.Oracle(), offset_cases={10: known.cases(20, goal_offset_env_steps=10)}
-    )
+@pytest.mark.parametrize(("offset", "budget"), [(10, 30), (22, 30), (30, 60)])
+def test_a_goal_beyond_three_quarters_of_the_budget_gets_one_in_proportion(offset, budget):
+    cases = {offset: known.cases(20, goal_offset_env_steps=offset)}
+    bench = known.bench(known.Oracle(), offset_cases=cases)
     found = audit.run(bench, ["horizon_drift"])
     offsets = [c.condition for c in found.cells if "goal_offset_env_steps" in c.condition]
 
-    assert {"goal_offset_env_steps": 10, "budget_env_steps": 20} in offsets
+    assert {"goal_offset_env_steps": offset, "budget_env_steps": budget} in offsets
