@@ -130,6 +130,15 @@ def test_the_record_says_on_which_episodes_it_rests(measured_data, around):
     assert record.input_scope.world == "two-room"
 
 
+def test_the_page_says_that_there_was_no_simulator(measured_data):
+    page = measured_data[0].report.read_text()
+    digest = measured_data[0].read_envelope().input_scope.recorded_episodes
+    assert "two-room, recorded episodes only, " in page
+    assert "no simulator, these episodes alone" in page
+    assert digest in page
+    assert "recorded episodes of 10 model steps" in page
+
+
 def test_the_template_is_inside_and_other_episodes_are_not(measured_data, around, lab):
     deploy = around / "ckpt.envelope" / "deploy.yaml"
     assert check(around, lab, deploy).status == 0
