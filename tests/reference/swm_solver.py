@@ -26,7 +26,7 @@ from stable_worldmodel.wm.lewm.module import MLP, Embedder, Predictor
 from torch import nn
 from transformers import ViTConfig, ViTModel
 
-from lewm.swm_solver import Solver
+from lewm.planning.swm_solver import Solver
 
 try:
     from stable_worldmodel.planning import GoalMSE, ShootingCostEvaluator
