@@ -163,7 +163,7 @@ def _summary(cell: Cell, seed: int) -> list[Measurement]:
     smallest = None
     if len(sizes) >= 2:
         smallest = bootstrap.median(np.array(sizes, dtype=np.float64), seed=seed)
-    too_few = "" if smallest else f"{len(sizes)} cases were broken, too few for an interval"
+    too_few = "" if smallest else f"broken cases: {len(sizes)}, too few for an interval"
     return [
         rows.measurement(NAME, "broken_share", said, share, note=note),
         rows.measurement(NAME, quantity, said, smallest, unit=unit, note=too_few),

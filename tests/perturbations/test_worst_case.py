@@ -232,7 +232,7 @@ def test_few_broken_cases_are_a_share_without_a_smallest_amount(num_broken):
 
     assert found["broken_share"].estimate.value == num_broken / 20
     assert found["smallest_amount"].estimate is None
-    assert f"{num_broken} cases were broken" in found["smallest_amount"].note
+    assert f"broken cases: {num_broken}," in found["smallest_amount"].note
 
 
 def test_a_mix_of_one_is_that_nuisance_and_a_mix_of_none_is_the_clean_frame():
