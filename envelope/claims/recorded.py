@@ -10,6 +10,7 @@ from envelope.records import Claim, Measurements, RecordedEpisodes
 NEEDS_SIMULATOR = "needs a simulator: recorded episodes only"
 SETTLE = "a run in a simulator of this world, without --data"
 _NEEDS_TRUE_STATE = "needs the true state, and the data set has no column of it"
+_NOT_DRIVEN = "on recorded episodes, so nothing is known while the planner drives"
 _RUN_THE_WORLD = {"planning", "worst_case", "exploitation"}
 _EPISODES = "input_scope.recorded_episodes"
 
@@ -28,6 +29,15 @@ def _settled(claim: Claim, data: RecordedEpisodes, reasons: dict[str, str]) -> C
     rests_on = claim.rests_on
     if "input_scope" not in rests_on:
         rests_on = [*rests_on, _EPISODES]
+    if not reason and claim.id.startswith("monitor.") and claim.verdict == "holds":
+        return claim.model_copy(
+            update={
+                "verdict": "unknown",
+                "outcome": "inconclusive",
+                "reason": f"{claim.reason}; {_NOT_DRIVEN}",
+                "rests_on": rests_on,
+            }
+        )
     if not reason:
         return claim.model_copy(update={"rests_on": rests_on})
     return claim.model_copy(

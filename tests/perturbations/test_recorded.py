@@ -52,6 +52,15 @@ def claims(kind, *, has_states=True):
     return claims_of(recorded_bench(kind(), data=data, criteria=CRITERIA))
 
 
+def is_shown(claim):
+    """Whether it holds; what a monitor detects does so on the recorded episodes alone."""
+    if not claim.id.startswith("monitor."):
+        return claim.verdict == "holds"
+    said = "on recorded episodes, so nothing is known while the planner drives"
+    is_left_open = claim.verdict == "unknown" and claim.reason.endswith(said)
+    return is_left_open and claim.estimate.low >= CRITERIA.detection_rate
+
+
 def test_what_needs_a_simulator_is_unknown_and_says_so():
     for claim in claims(Oracle).values():
         if claim.id.startswith(("planning.", "nuisance.", "worst_case.", "exploitation.")):
@@ -88,7 +97,7 @@ def test_no_claim_of_a_perfect_model_fails():
 )
 def test_a_perfect_model_is_surprised_by_every_cut_and_every_command_not_followed(name):
     claim = claims(Oracle)[f"monitor.surprise.{name}"]
-    assert claim.verdict == "holds", claim.reason
+    assert is_shown(claim), claim.reason
 
 
 @pytest.mark.parametrize(
@@ -105,7 +114,7 @@ def test_a_perfect_model_is_surprised_by_every_cut_and_every_command_not_followe
 def test_a_planted_defect_is_found_without_a_simulator(kind, claim):
     found = claims(kind)[claim]
     assert found.verdict == "fails", found.reason
-    assert claims(Oracle)[claim].verdict == "holds", claims(Oracle)[claim].reason
+    assert is_shown(claims(Oracle)[claim]), claims(Oracle)[claim].reason
 
 
 def test_thresholds_of_recorded_episodes_promise_nothing_while_the_planner_drives():
@@ -122,8 +131,8 @@ def test_without_true_states_distance_is_unknown_and_pixels_judge_the_clips():
     assert found["representation.distance_rank"].reason == NEEDS_TRUE_STATES
     assert found["monitor.surprise.teleport"].reason == NEEDS_TRUE_STATES
     assert found["representation.effective_rank"].verdict == "holds"
-    assert found["monitor.surprise.spliced_episode"].verdict == "holds"
-    assert found["monitor.surprise.velocity_reversal"].verdict == "holds"
+    assert is_shown(found["monitor.surprise.spliced_episode"])
+    assert is_shown(found["monitor.surprise.velocity_reversal"])
 
 
 def test_rows_of_recorded_episodes_follow_from_their_plan():
