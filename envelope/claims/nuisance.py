@@ -170,11 +170,14 @@ def _judge(evidence: Evidence, criteria: Criteria, name: str, found: Class | Non
         point = min(failing, key=lambda p: (found.distance(p), FAILING.index(p.outcome)))
         outcome, weaker = point.outcome, _not_run_below(criteria, name, found, point)
         reason = f"{point.reason}; {_kept(found)}"
+        is_open_below = not any(p.outcome == "robust" for p in found.points)
         if weaker:
             reason += f"; strengths {', '.join(map(number, weaker))} below it were not run"
-            if outcome == "fails_loudly" and not any(p.outcome == "robust" for p in found.points):
+            if outcome == "fails_loudly" and is_open_below:
                 # What is loud at one strength may well be silent at a weaker one that fails too.
                 outcome = "fails_alarm_unknown"
+        elif outcome == "fails_loudly" and is_open_below:
+            reason += "; what is weaker was not run and may fail silently"
         return _judged("fails", outcome, reason, point)
     open_points = [point for point in found.points if point.outcome != "robust"]
     if open_points:

@@ -164,3 +164,24 @@ def test_leaving_the_failing_cells_out_does_not_make_a_class_hold():
     assert claim.verdict == "unknown"
     assert "strength 1 was not run in closed loop" in claim.reason
     assert scope("agent.color", found).admitted.high == 20
+
+
+def test_a_loud_failure_at_the_weakest_strength_says_nothing_of_weaker_ones():
+    weakest = {"nuisance": "agent.color", "strength": 0.4}
+    found = replaced(
+        "nuisance_shift/success_drop",
+        lambda one: with_interval(0.4, 0.5, 0.6)(one).model_copy(update={"p_holm": 0.001}),
+        **weakest,
+    )
+    found = replaced(
+        "nuisance_shift/closed_loop_alarm_rate", with_interval(0.9, 0.95, 0.99), found, **weakest
+    )
+    criteria = found.plan.criteria
+    ladder = {**criteria.nuisances, "agent.color": [0.4, 1.0]}
+
+    claim = claim_of(
+        found, "nuisance.agent.color", criteria.model_copy(update={"nuisances": ladder})
+    )
+
+    assert claim.outcome == "fails_loudly"
+    assert "what is weaker was not run and may fail silently" in claim.reason
