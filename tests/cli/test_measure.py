@@ -98,6 +98,7 @@ def test_only_the_chosen_suites_are_measured_and_the_rest_stays_unknown(checkpoi
 
 
 OF_LATENTS_ALONE = {
+    "cost.tokens_per_frame",
     "representation.steady",
     "representation.effective_rank",
     "representation.distance_rank",
