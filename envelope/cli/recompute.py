@@ -60,6 +60,16 @@ def require_same_record(measurements: Measurements, envelope: Envelope) -> None:
         DigestMismatch: something in the record does not follow from them.
     """
     require_same_summaries(measurements)
+    require_drafted(measurements, envelope)
+
+
+def require_drafted(measurements: Measurements, envelope: Envelope) -> None:
+    """Draft again from the summaries as they stand; who has to trust them recomputes them too.
+
+    Raises:
+        DigestMismatch: something in the record does not follow from the measurements.
+        BadFile: the measurements contradict themselves.
+    """
     again = draft(measurements, envelope.criteria, assurance=envelope.assurance)
     for field in type(envelope).model_fields:
         if getattr(again, field) != getattr(envelope, field):

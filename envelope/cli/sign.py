@@ -23,20 +23,32 @@ if TYPE_CHECKING:
 def command(folder: Path, sign_key: Path, passphrase_env: str | None) -> None:
     """Write FOLDER/attestation.json over the envelope, measurements and report in FOLDER.
 
+    The record is drafted and the page rendered again from the measurements first; what does not
+    follow from them is not signed. Summaries are taken as they stand: `envelope verify
+    --recompute` holds them to the rows.
+
     \b
     Example:
         envelope sign ckpt.envelope --sign-key lab.key
 
-    Exit status: 0 signed, 2 not, 3 the record is about other measurements.
+    Exit status: 0 signed, 2 not, 3 record or page do not follow from the measurements.
     """
+    from envelope.cli.recompute import require_drafted
     from envelope.draft import measurements_digest
+    from reports import render
 
     files = Folder(folder)
-    envelope = files.read_envelope()
-    if measurements_digest(files.read_measurements()) != envelope.measurements_digest:
+    envelope, measurements = files.read_envelope(), files.read_measurements()
+    if measurements_digest(measurements) != envelope.measurements_digest:
         raise DigestMismatch(
             f"{files.envelope} was drafted from other measurements than {files.measurements}",
             next_step=f"run `envelope draft {folder}`, then sign again",
+        )
+    require_drafted(measurements, envelope)
+    if _page(files) != render(envelope, measurements):
+        raise DigestMismatch(
+            f"{files.report} is not the page that {files.envelope.name} gives",
+            next_step=f"run `envelope report {folder}`, then sign again",
         )
     sign(files, envelope, sign_key, passphrase_env=passphrase_env)
     click.echo(f"signed: {files.attestation}")
@@ -45,15 +57,27 @@ def command(folder: Path, sign_key: Path, passphrase_env: str | None) -> None:
 def sign(
     files: Folder, envelope: Envelope, sign_key: Path, *, passphrase_env: str | None = None
 ) -> None:
-    """Sign what lies in the folder now."""
+    """Sign what lies in the folder now.
+
+    Raises:
+        DigestMismatch: the page there names another record.
+    """
+    from envelope.attestation import envelope_id
+    from envelope.cli.page import require_page_of
     from envelope.keyfiles import read_private_key
 
     key = read_private_key(sign_key, passphrase_env=passphrase_env)
-    beside = {
-        path.name: read_bytes(path, next_step="run `envelope report` first")
-        for path in (files.measurements, files.report)
-    }
+    page = _page(files)
+    again = "run `envelope report`, then sign again"
+    digest = envelope_id(envelope.model_dump(mode="json"))
+    require_page_of(files.report, page, digest, next_step=again)
+    evidence = read_bytes(files.measurements, next_step="run `envelope measure` first")
+    beside = {files.measurements.name: evidence, files.report.name: page}
     write_whole(files.attestation, attest(envelope, beside, key))
+
+
+def _page(files: Folder) -> bytes:
+    return read_bytes(files.report, next_step="run `envelope report` first")
 
 
 def attest(envelope: Envelope, beside: Mapping[str, bytes], key: "PrivateKey") -> bytes:

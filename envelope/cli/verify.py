@@ -71,6 +71,7 @@ def command(
     matched = [of_the_record(folder.measurements, verified)]
     if folder.report.exists():
         matched.append(of_the_record(folder.report, verified))
+        _require_page(folder, verified)
     matched += [among_subjects(path, verified) for path in extra]
     if folder.envelope.exists():
         _require_same_content(folder, envelope)
@@ -137,6 +138,15 @@ def among_subjects(path: Path, verified: "Verified") -> dict[str, Any]:
     sha256 = bytes_sha256(read_bytes(path, next_step="check the path"))
     subject = verified.require_subject(str(path), sha256=sha256)
     return {"file": str(path), "subject": subject.name, "sha256": sha256}
+
+
+def _require_page(folder: Folder, verified: "Verified") -> None:
+    """Hold the page to the record, for a signer could have put any page among the subjects."""
+    from envelope.cli.page import require_page_of
+
+    page = read_bytes(folder.report, next_step="check the path")
+    ask = "ask the signer for the page of this record; `envelope report` makes it again"
+    require_page_of(folder.report, page, verified.envelope_id, next_step=ask)
 
 
 def _require_same_content(folder: Folder, signed: Envelope) -> None:

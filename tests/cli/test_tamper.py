@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from envelope.cli.sign import attest, sign
+from envelope.keyfiles import read_private_key
+from reports import render
 from tests.cli.commands import envelope
 from tests.cli.making import rewrite
 
@@ -190,13 +193,58 @@ def _live_longer(record: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [_make_every_claim_hold, _admit_more, _live_longer])
-def test_an_edited_record_is_refused_also_when_its_auditor_signs_it(measured, change):
+def test_an_edited_record_is_refused_by_all_who_read_it_and_nobody_signs_it(measured, change):
     edit(measured.envelope, change)
+    before = contents(measured)
 
     envelope("report", measured.path).refused(3, "does not follow from the measurements")
     verify(measured).refused(3, "envelope.json is not the record")
-    assert envelope("sign", measured.path, "--sign-key", "lab.key").status == 0
+    envelope("sign", measured.path, "--sign-key", "lab.key").refused(
+        3, "does not follow from the measurements"
+    )
+    assert contents(measured) == before
+
+
+def test_an_edited_record_that_its_auditor_signed_with_a_program_of_his_own_is_found(measured):
+    edit(measured.envelope, _make_every_claim_hold)
+    forged = measured.read_envelope()
+    measured.report.write_bytes(render(forged, measured.read_measurements()))
+    sign(measured, forged, Path("lab.key"))
+
+    assert verify(measured).status == 0
     verify(measured, "--recompute").refused(3, "does not follow from the measurements")
+
+
+ANY_PAGE = b"<html>all good</html>"
+
+
+def test_a_page_that_the_record_does_not_give_is_not_signed(made_up):
+    whole = made_up.report.read_bytes()
+
+    for page in (ANY_PAGE, whole.replace(b"fails", b"holds")):
+        assert page != whole
+        made_up.report.write_bytes(page)
+        envelope("sign", made_up.path, "--sign-key", "lab.key").refused(3, "not the page")
+    made_up.report.write_bytes(whole)
+    assert envelope("sign", made_up.path, "--sign-key", "lab.key").status == 0
+
+
+@pytest.mark.parametrize("digest", [None, "0" * 64], ids=["no record", "another record"])
+def test_a_signed_page_of_another_record_is_refused(made_up, digest):
+    record = made_up.read_envelope()
+    mark = f'<meta name="record-digest" content="sha256:{digest}">'.encode()
+    page = ANY_PAGE if digest is None else mark + ANY_PAGE
+    made_up.report.write_bytes(page)
+    beside = {
+        made_up.measurements.name: made_up.measurements.read_bytes(),
+        made_up.report.name: page,
+    }
+    signed = attest(record, beside, read_private_key(Path("lab.key"), passphrase_env=None))
+    made_up.attestation.write_bytes(signed)
+
+    verify(made_up).refused(3, "report.html is not the page of this record")
+    made_up.report.unlink()
+    assert verify(made_up).status == 0
 
 
 def test_the_record_as_measured_follows_from_its_rows(measured):
