@@ -46,7 +46,8 @@ class DeployedInput(Record):
     recorded_episodes: str | None = None
     """Digest of the data set, where recorded episodes are all that was measured on."""
     nuisance: dict[str, dict[str, float]] | None = None
-    """Amounts by class: `{max_delta_e: 8}`, or `{min: 0.9, max: 1.1}` for a gain."""
+    """Amounts by class: `{max_delta_e: 8}`, or `{min: 0.9, max: 1.1}` for a gain. A class that was
+    not measured has no unit, and is declared at nominal as `{}`."""
 
 
 class DeployedConventions(Record):
@@ -183,8 +184,15 @@ def amount_keys(unit: str) -> tuple[str, ...]:
     return ("min", "max") if unit == TWO_SIDED else (f"max_{unit}",)
 
 
+def are_nominal(amounts: dict[str, float]) -> bool:
+    """Whether a class that the record has no unit for is declared at its nominal value."""
+    return all(amount == (0 if key.startswith("max_") else 1) for key, amount in amounts.items())
+
+
 def _refuse_bad_amounts(deployment: Deployment, nuisance: str, amounts: dict[str, float]) -> None:
     path = f"input_scope.nuisance.{nuisance}"
+    if not amounts:
+        return
     if set(amounts) == {"min", "max"}:
         if amounts["min"] > amounts["max"]:
             raise deployment.refused(

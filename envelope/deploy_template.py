@@ -22,8 +22,8 @@ _COMMENTS = {
 def deploy_template(envelope: Envelope, attestation_name: str, checkpoint_name: str) -> str:
     """The YAML text of a deployment at the nominal point of a record.
 
-    It relies on every claim that holds and promises something. Where one nuisance alone may be off
-    nominal, all are written at nominal, with what is admitted in a comment.
+    It relies on every claim that holds and promises something. Off nominal most of these lapse, so
+    nuisances are written at nominal, with what is admitted in a comment.
 
     Args:
         envelope: the record.
@@ -78,30 +78,38 @@ def _input(envelope: Envelope) -> Iterable[str]:
         yield f"  factors: {json.dumps(scope.factors)}"
     if scope.recorded_episodes:
         yield f"  recorded_episodes: {scope.recorded_episodes}  # all that was measured on"
-    if not scope.nuisance:
+    unmeasured = sorted(set(envelope.criteria.nuisances) - set(scope.nuisance))
+    if not scope.nuisance and not unmeasured:
         yield "  nuisance: {}"
         return
     if scope.joint:
-        yield "  nuisance:  # several at once within these"
+        yield "  nuisance:  # at nominal; what is admitted off it, alone or several at once"
     else:
-        yield "  nuisance:  # one class at a time may leave its nominal value"
+        yield "  nuisance:  # at nominal; one class at a time may leave it"
     for name, nuisance in scope.nuisance.items():
         together = scope.joint_scale if scope.joint else 0.0
         yield f"    {_scalar(name)}: {_amounts(nuisance, together)}"
+    for name in unmeasured:
+        yield f"    {_scalar(name)}: {{}}  # at nominal; nothing off it was measured"
 
 
 def _amounts(scope: NuisanceScope, together: float) -> str:
-    """Amounts of one class: this share of what is admitted, and all of it in a comment."""
+    """One class at nominal; what is admitted alone, and with others, in a comment."""
     keys, admitted = amount_keys(scope.unit), scope.admitted
-    declared = _inner(admitted.shrunk(scope.nominal, together), scope.nominal)
-    values = declared if len(keys) == 2 else declared[1:]
-    text = ", ".join(f"{key}: {_number(value)}" for key, value in zip(keys, values, strict=True))
-    if together == 1 or admitted.low == admitted.high:
+    text = ", ".join(f"{key}: {_number(scope.nominal)}" for key in keys)
+    if admitted.low == admitted.high:
         return f"{{{text}}}"
-    low, high = _inner(admitted, scope.nominal)
-    most = f"{_number(low)} to {_number(high)}" if len(keys) == 2 else f"up to {_number(high)}"
-    alone = "admitted alone" if together else "admitted"
-    return f"{{{text}}}  # {alone}: {most}"
+    comment = f"admitted{' alone' if together else ''}: {_ends(scope, admitted)}"
+    if together:
+        box = admitted.shrunk(scope.nominal, together)
+        comment += f", with others: {_ends(scope, box)}"
+    return f"{{{text}}}  # {comment}"
+
+
+def _ends(scope: NuisanceScope, values: Range) -> str:
+    low, high = _inner(values, scope.nominal)
+    is_two_sided = len(amount_keys(scope.unit)) == 2
+    return f"{_number(low)} to {_number(high)}" if is_two_sided else f"up to {_number(high)}"
 
 
 def _inner(values: Range, nominal: float) -> tuple[float, float]:

@@ -5,7 +5,7 @@ Paths are the same in the record and in the deploy file. The table of changes th
 facts/peers.md 5.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -158,6 +158,7 @@ RECORDED = Field(
     "Only these episodes were seen: other ones may look or move otherwise.",
 )
 """Where recorded episodes are all that was measured on."""
+_NUISANCE = "input_scope.nuisance."
 ANY_BATCH = "any"
 """A recorded `solver_batch`: each case has its own stream, so its batch moves nothing."""
 
@@ -165,7 +166,7 @@ ANY_BATCH = "any"
 def nuisance_field(name: str) -> Field:
     """The admitted range of one nuisance class."""
     return Field(
-        f"input_scope.nuisance.{name}",
+        f"{_NUISANCE}{name}",
         "subset",
         f"Success under more {name} was not measured, or not kept.",
         (),
@@ -193,13 +194,40 @@ def monitor_fields(name: str) -> tuple[Field, Field]:
     )
 
 
-def is_shown_within(claim: str, path: str) -> bool:
-    """Whether the range of a planner field is where this claim was shown, and not one value."""
+_FALSE_ALARMS, _QUIET = ".false_alarms", ".quiet_under_nuisance"
+
+
+def is_shown_within(claim: str, path: str, quiet: Container[str]) -> bool:
+    """Whether the range of a field is where this claim was shown, and not its nominal value.
+
+    Args:
+        claim: its id.
+        path: of a planner field or a nuisance that has a range.
+        quiet: claims that hold; a monitor whose quiet is not among them may alarm under a nuisance.
+    """
+    is_alarm = claim.startswith("monitor.") and claim.endswith(_FALSE_ALARMS)
+    if path.startswith(_NUISANCE):
+        if is_alarm:
+            return claim.removesuffix(_FALSE_ALARMS) + _QUIET in quiet
+        shown = claim.startswith(("nuisance.", "worst_case.")) or claim.endswith(_QUIET)
+        return shown or claim == "planning.success"
     if claim == "drift.goal_offset":
         return path.endswith(".goal_offset_env_steps")
-    return claim == "planning.success" or (
-        claim.startswith("monitor.") and claim.endswith(".false_alarms")
-    )
+    return claim == "planning.success" or is_alarm
+
+
+def is_lost_together(claim: str, *, is_several: bool, is_beyond: bool) -> bool:
+    """Whether a nuisance off nominal, inside its own range, is not as it was for this claim.
+
+    Args:
+        claim: its id.
+        is_several: whether other nuisances are off nominal too; what the monitors do then is
+            measured and judged by no claim.
+        is_beyond: whether it lies beyond the box in which several may be.
+    """
+    if claim in ("nuisance.joint", "worst_case.joint"):
+        return is_beyond
+    return is_several and claim.startswith("monitor.") and claim.endswith((_FALSE_ALARMS, _QUIET))
 
 
 def value_at(record: Any, path: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from envelope.fields import SUITE_OF, TENSORS, covers
+from envelope.fields import SUITE_OF, TENSORS, covers, is_lost_together
 from envelope.records import Envelope, Trigger
 from envelope.scope import CHECKPOINT, FieldResult
 
@@ -22,11 +22,11 @@ class Lapse:
 def find_lapses(envelope: Envelope, results: Sequence[FieldResult]) -> list[Lapse]:
     """What each field that is not inside takes with it, and each that is but not as measured.
 
-    A planner field off its nominal value, inside what is admitted, takes the claims that were shown
-    at that value alone.
+    A planner field or a nuisance off its nominal value, inside what is admitted, takes the claims
+    that were shown at that value alone.
     """
     found = [_lapse(envelope, result) for result in results if result.status != "inside"]
-    off = [one for one in results if one.status == "inside" and one.axis == "planner"]
+    off = [one for one in results if one.status == "inside" and one.axis]
     return found + [lapse for one in off if (lapse := _lapse(envelope, one)).claims]
 
 
@@ -36,6 +36,7 @@ def _lapse(envelope: Envelope, result: FieldResult) -> Lapse:
     fired = [trigger for trigger in listed if _fires(trigger, result)]
     if listed:
         claims = [claim for trigger in fired for claim in trigger.claims]
+        claims += [claim.id for claim in envelope.claims if _is_lost(claim.id, result)]
     else:
         # A field without a trigger of its own, such as a nuisance that was never measured.
         claims = [claim.id for claim in envelope.claims if covers(claim.rests_on, path)]
@@ -52,12 +53,20 @@ def _lapse(envelope: Envelope, result: FieldResult) -> Lapse:
     )
 
 
+def _is_lost(claim: str, result: FieldResult) -> bool:
+    return (
+        result.status == "inside"
+        and result.axis == "nuisance"
+        and is_lost_together(claim, is_several=result.is_several, is_beyond=result.is_beyond_box)
+    )
+
+
 def _fires(trigger: Trigger, result: FieldResult) -> bool:
     """Everything but `at_most` fires on any change; that one only on growth, or on silence.
 
     Inside a range that is admitted, what was shown on all of it stays.
     """
-    if result.status == "inside" and trigger.comparison == "within":
+    if result.status == "inside" and trigger.comparison in ("within", "subset"):
         return False
     if trigger.comparison != "at_most":
         return True

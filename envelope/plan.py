@@ -51,7 +51,8 @@ def run_again(
 ) -> RunAgain:
     """Collect the suites behind claims that are relied on and lapsed, or newly in scope.
 
-    A field that is merely undeclared needs no measurement, only a declaration.
+    A field that is merely undeclared needs no measurement, only a declaration, and a nuisance
+    inside its range none either: what lapses there is measured at nominal alone.
 
     Args:
         envelope: the record, whose timing prices the suites.
@@ -65,7 +66,8 @@ def run_again(
     of_record = {suite.name for suite in envelope.suites}
     needed: list[str] = []
     for lapse in lapses:
-        if lapse.result.status == "undeclared":
+        is_nuisance = lapse.result.status == "inside" and lapse.result.axis == "nuisance"
+        if lapse.result.status == "undeclared" or is_nuisance:
             continue
         taken = [claim for claim in lapse.claims if claim in relied_on]
         if lapse.result.status == "inside" and not taken:

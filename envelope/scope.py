@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from envelope.deploy import Deployment, declared_range
+from envelope.deploy import Deployment, are_nominal, declared_range
 from envelope.fields import (
     ANY_BATCH,
     CONVENTIONS,
@@ -30,6 +30,7 @@ CHECKPOINT = "model_state.checkpoint"
 ON_LAPSE = "revalidation_triggers.on_lapse"
 _MAY_BE_LEFT_OUT = ("input_scope.factors", "planner_scope.options")
 """Fields that are declared only where the record has something in them."""
+_NUISANCES = "input_scope.nuisance"
 _STRICTNESS: dict[Meanwhile, int] = {"tighten_monitor": 0, "restrict": 1, "stop": 2}
 
 
@@ -52,6 +53,10 @@ class FieldResult:
     """Whether it is unmeasured only because another axis is off nominal too."""
     together: list[float] | None = None
     """The two ends up to which it was measured with the others, where it goes beyond them."""
+    is_several: bool = False
+    """Whether it is one of several nuisances that are off nominal inside their box."""
+    is_beyond_box: bool = False
+    """Whether it is inside its own range, beyond the box in which several may be."""
 
 
 def compare_scope(envelope: Envelope, deployment: Deployment) -> list[FieldResult]:
@@ -112,15 +117,24 @@ def _within(envelope: Envelope, result: FieldResult) -> FieldResult:
 
 def _nuisances(envelope: Envelope, deployment: Deployment) -> Iterable[FieldResult]:
     recorded = envelope.input_scope.nuisance
+    given: dict[str, dict[str, float]] | None = value_at(deployment.file, _NUISANCES)
+    if given is None:
+        yield FieldResult(_NUISANCES, "undeclared")
     for name, scope in recorded.items():
         path = nuisance_field(name).path
         declared = declared_range(deployment, name, scope)
-        yield replace(_amount(path, declared, scope), unit=scope.unit, line=deployment.line(path))
-    for name in value_at(deployment.file, "input_scope.nuisance") or {}:
-        if name not in recorded:
-            path = nuisance_field(name).path
-            amounts = value_at(deployment.file, "input_scope.nuisance")[name]
-            yield FieldResult(path, "unmeasured", amounts, line=deployment.line(path))
+        result = replace(
+            _amount(path, declared, scope), unit=scope.unit, line=deployment.line(path)
+        )
+        yield replace(result, is_beyond_box=_is_beyond_box(result, envelope))
+    asked = envelope.criteria.nuisances
+    for name in sorted({*asked, *(given or {})} - set(recorded)):
+        path = nuisance_field(name).path
+        amounts = (given or {}).get(name)
+        status: Status = "undeclared" if amounts is None else "unmeasured"
+        if amounts is not None and name in asked and are_nominal(amounts):
+            status = "inside"
+        yield FieldResult(path, status, amounts, line=deployment.line(path))
 
 
 def _amount(path: str, declared: Range | None, scope: NuisanceScope) -> FieldResult:
@@ -147,7 +161,10 @@ def _one_axis_at_a_time(results: list[FieldResult], envelope: Envelope) -> Itera
     for result in results:
         if is_box and result.axis == "nuisance":
             taken = "nuisance"
-            yield _in_box(result, envelope)
+            if result.is_beyond_box:
+                yield _beyond_box(result, envelope)
+            else:
+                yield replace(result, is_several=True)
         elif not result.axis or not taken:
             taken = taken or result.axis
             yield result
@@ -155,15 +172,23 @@ def _one_axis_at_a_time(results: list[FieldResult], envelope: Envelope) -> Itera
             yield replace(result, status="unmeasured", axis="", is_second_axis=True)
 
 
-def _in_box(result: FieldResult, envelope: Envelope) -> FieldResult:
+def _beyond_box(result: FieldResult, envelope: Envelope) -> FieldResult:
     """A nuisance that is inside by itself, beside others that are off nominal too."""
-    scope = envelope.input_scope.nuisance[result.field.removeprefix(nuisance_field("").path)]
-    box = scope.admitted.shrunk(scope.nominal, envelope.input_scope.joint_scale)
-    low, high = result.declared
-    if box.low <= low and high <= box.high:
-        return result
+    box = _box(result, envelope)
     ends = [box.low, box.high]
     return replace(result, status="unmeasured", axis="", is_second_axis=True, together=ends)
+
+
+def _is_beyond_box(result: FieldResult, envelope: Envelope) -> bool:
+    if result.axis != "nuisance" or not envelope.input_scope.joint:
+        return False
+    box, (low, high) = _box(result, envelope), result.declared
+    return not (box.low <= low and high <= box.high)
+
+
+def _box(result: FieldResult, envelope: Envelope) -> Range:
+    scope = envelope.input_scope.nuisance[result.field.removeprefix(nuisance_field("").path)]
+    return scope.admitted.shrunk(scope.nominal, envelope.input_scope.joint_scale)
 
 
 # --- monitors and triggers ----------------------------------------------------------------------

@@ -31,11 +31,18 @@ def make_triggers(
 ) -> list[Trigger]:
     """One trigger per field and kind of change.
 
-    A field that is compared `within` a range has up to three: leaving the range lapses what was
-    shown on all of it, any other value than the measured one lapses what was shown at that alone,
-    and only more than that lapses the drift claim, since a shorter look ahead cannot drift
-    farther. Exceeding the range brings other families into scope.
+    A field that has a range has up to three: leaving the range lapses what was shown on all of it,
+    any other value than the nominal one lapses what was shown at that alone, and only a longer
+    horizon lapses the drift claim, since a shorter look ahead cannot drift farther. Exceeding the
+    range of a planner field brings other families into scope.
     """
+    quiet = {claim.id for claim in claims if claim.verdict == "holds"}
+    ranges = {f"planner_scope.{name}" for name in planner.admitted}
+    ranges |= {
+        nuisance_field(name).path
+        for name, scope in nuisance.items()
+        if scope.admitted.low < scope.admitted.high
+    }
     fields = [TENSORS, *FIXED, *([RECORDED] if is_recorded else [])]
     fields += [nuisance_field(name) for name in nuisance]
     fields += [field for monitor in monitors for field in monitor_fields(monitor.name)]
@@ -45,12 +52,12 @@ def make_triggers(
         if is_any_batch and field.path.endswith(".solver_batch"):
             continue
         resting = [claim for claim in claims if covers(claim.rests_on, field.path)]
-        if field.comparison == "within":
-            growing = [claim for claim in resting if claim.id == DRIFT and field.brings_in]
+        if field.comparison in ("within", "subset"):
+            growing = [c for c in resting if c.id == DRIFT and DRIFT in field.brings_in]
             resting = [claim for claim in resting if claim not in growing]
             exact = []
-            if field.path.removeprefix("planner_scope.") in planner.admitted:
-                exact = [one for one in resting if not is_shown_within(one.id, field.path)]
+            if field.path in ranges:
+                exact = [one for one in resting if not is_shown_within(one.id, field.path, quiet)]
             found += _trigger(field, [claim for claim in resting if claim not in exact])
             found += _trigger(replace(field, comparison="equal"), exact)
             found += _trigger(field, growing, only_growing=True)

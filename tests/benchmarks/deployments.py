@@ -139,13 +139,14 @@ def _planner(envelope: Envelope, rng: np.random.Generator) -> dict[str, int]:
 def write_deploy(envelope: Envelope, files: Folder, deployment: Deployment, path: Path) -> None:
     """The deploy file of a deployment, made from the template that `measure` left.
 
-    A class that the mix has not is declared at its nominal value.
+    A class that the mix has not is declared at its nominal value; one that was not measured stays
+    as the template has it.
     """
     said = copy.deepcopy(yaml.safe_load(files.deploy.read_text(encoding="utf-8")))
     said["relies_on"] = list(RELIES_ON)
     said["monitors"] = []
     amounts = {change.nuisance: change.amount for change in deployment.mix}
-    said["input_scope"]["nuisance"] = {
+    said["input_scope"]["nuisance"] |= {
         name: _declared(scope, amounts.get(name, scope.nominal))
         for name, scope in envelope.input_scope.nuisance.items()
     }

@@ -94,39 +94,39 @@ def test_a_count_is_relied_on_only_where_there_is_a_budget(kind, is_relied_on):
     assert ("cost.operations_per_plan" in template_data(record)["relies_on"]) is is_relied_on
 
 
-def test_the_template_of_a_record_with_a_joint_cell_is_inside_at_its_full_ranges():
+def boxed(scale):
     record = example_envelope()
-    joint = record.input_scope.model_copy(update={"joint": True})
-    record = record.model_copy(update={"input_scope": joint})
-
-    data = template_data(record)
-
-    assert data["input_scope"]["nuisance"]["background.color"] == {"max_delta_e": 8}
-    assert checked(data, envelope=record).exit_status == 0
+    box = record.input_scope.model_copy(update={"joint": True, "joint_scale": scale})
+    return record.model_copy(update={"input_scope": box})
 
 
-def test_the_template_of_a_smaller_box_is_inside_and_tells_what_one_alone_may():
-    record = example_envelope()
-    half = record.input_scope.model_copy(update={"joint": True, "joint_scale": 0.5})
-    record = record.model_copy(update={"input_scope": half})
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+def test_the_template_is_at_nominal_and_inside_whatever_the_box(scale):
+    data = template_data(boxed(scale))["input_scope"]["nuisance"]
 
-    data = template_data(record)
+    assert data["background.color"] == {"max_delta_e": 0}
+    assert data["light.gain"] == {"min": 1, "max": 1}
+    assert checked(envelope=boxed(scale)).exit_status == 0
 
-    assert data["input_scope"]["nuisance"]["background.color"] == {"max_delta_e": 4}
-    assert data["input_scope"]["nuisance"]["light.gain"] == {"min": 0.75, "max": 1.25}
-    assert "{max_delta_e: 4}  # admitted alone: up to 8" in deploy_template(record, "a", "c")
-    assert checked(envelope=record).exit_status == 0
+
+def test_the_template_tells_what_one_class_alone_may_and_what_several_may():
+    text = deploy_template(boxed(0.5), "a", "c")
+
+    assert "{max_delta_e: 0}  # admitted alone: up to 8, with others: up to 4\n" in text
+    assert "{min: 1, max: 1}  # admitted alone: 0.5 to 1.5, with others: 0.75 to 1.25\n" in text
+    assert "{max_delta_e: 0}  # admitted: up to 8\n" in deploy_template(
+        example_envelope(), "a", "c"
+    )
 
 
 def test_the_template_rounds_a_range_inwards():
     record = example_envelope()
     scope = record.input_scope
     ragged = scope.nuisance["blur"].model_copy(update={"admitted": Range(low=0, high=1.23456789)})
-    scope = scope.model_copy(update={"joint": True, "nuisance": {**scope.nuisance, "blur": ragged}})
+    scope = scope.model_copy(update={"nuisance": {**scope.nuisance, "blur": ragged}})
     record = record.model_copy(update={"input_scope": scope})
 
-    assert template_data(record)["input_scope"]["nuisance"]["blur"] == {"max_px": 1.234}
-    assert checked(envelope=record).exit_status == 0
+    assert "blur: {max_px: 0}  # admitted: up to 1.234\n" in deploy_template(record, "a", "c")
 
 
 def test_the_template_relies_on_what_holds_and_on_nothing_else():

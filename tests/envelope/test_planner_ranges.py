@@ -139,10 +139,25 @@ def test_inside_a_range_only_what_was_shown_on_it_stays():
 
 
 def test_a_shorter_look_ahead_cannot_drift_farther():
+    record = draft(measurements())
+
+    def lapsed(**changed):
+        verdict = off(record, "drift.usable_horizon", **changed)
+        return [one.subject for one in verdict.reasons if one.code == "claim_lapsed"]
+
+    assert lapsed(horizon=4) == []
+    assert lapsed(horizon=6) == ["drift.usable_horizon"]
+
+
+@pytest.mark.parametrize("num_samples", [100, 400])
+def test_any_other_search_brings_about_other_episodes_to_drift_on(num_samples):
     record = draft(run_with(MORE, LESS))
 
-    assert off(record, "drift.usable_horizon", num_samples=100).exit_status == 0
-    assert off(record, "drift.usable_horizon", num_samples=400).exit_status == 1
+    verdict = off(record, "drift.usable_horizon", num_samples=num_samples)
+
+    assert [one.code for one in verdict.reasons] == ["claim_lapsed"]
+    fired = [one for one in record.revalidation_triggers if one.field == FIELD]
+    assert [one.comparison for one in fired if "drift.usable_horizon" in one.claims] == ["equal"]
 
 
 def test_two_fields_at_once_are_a_second_axis():

@@ -76,6 +76,7 @@ def test_a_joint_cell_admits_all_nuisances_together():
     scope = record.input_scope.model_copy(update={"joint": True})
     record = record.model_copy(update={"input_scope": scope})
     data = with_amounts(background_color={"max_delta_e": 4}, blur={"max_px": 1})
+    data["relies_on"] = ["planning.success"]
 
     assert checked(data, envelope=record).exit_status == 0
 
