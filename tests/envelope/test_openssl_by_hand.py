@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from envelope.attestation import PREDICATE_TYPE, Subject, make
+from envelope.attestation import PREDICATE_TYPE, Subject, envelope_id, make
 from envelope.digest import bytes_sha256
 from envelope.signing import PrivateKey, load_private_key, load_public_key
+from reports.document import document
 from tests.envelope.signers import AUDITOR, EDWARDS, PREDICATE, STRANGER, dsse, statement
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "verify-by-hand.md").read_text(encoding="utf-8")
@@ -44,11 +46,13 @@ def by_hand(
     key: PrivateKey,
     weights: bytes = WEIGHTS,
     evidence: bytes = EVIDENCE,
+    page_of: dict[str, Any] = PREDICATE,
 ) -> subprocess.CompletedProcess[str]:
     (folder / "attestation.json").write_bytes(attestation)
     (folder / "lab.pub").write_bytes(key.public.pem)
     (folder / "ckpt.pt").write_bytes(weights)
     (folder / "measurements.json").write_bytes(evidence)
+    (folder / "report.html").write_bytes(document("page", envelope_id(page_of)))
     return subprocess.run(
         ["sh", "-e", "-c", script(key.public.algorithm)],
         cwd=folder,
@@ -68,7 +72,7 @@ def attestation_by(key: PrivateKey) -> bytes:
 
 
 def test_the_document_holds_the_commands_and_the_type_that_is_signed():
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
     assert [variant for variant, _ in BLOCKS].count(" ed25519") == 1
     assert PREDICATE_TYPE in DOCUMENT
 
@@ -125,6 +129,14 @@ def test_other_evidence_is_not_that_of_the_record(tmp_path):
     done = by_hand(tmp_path, attestation_by(AUDITOR), AUDITOR, evidence=b"report")
 
     assert "Verified OK" in done.stdout
+    assert done.returncode == 1
+
+
+def test_the_page_of_another_record_is_not_taken_for_that_of_this_one(tmp_path):
+    other = {**PREDICATE, "format": "another"}
+    done = by_hand(tmp_path, attestation_by(AUDITOR), AUDITOR, page_of=other)
+
+    assert '"name":"measurements.json"' in done.stdout
     assert done.returncode == 1
 
 
