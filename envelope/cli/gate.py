@@ -116,7 +116,8 @@ def command(
     not trusted.
     """
     from envelope.cli.choices import Choices
-    from envelope.cli.files import GateFolder, folder_beside
+    from envelope.cli.files import Folder, GateFolder, folder_beside
+    from envelope.cli.gate_files import require_targets
     from envelope.cli.measure import time_spent
     from envelope.cli.migrate import SUITES, migrate
     from envelope.criteria import default_criteria, load_criteria
@@ -128,11 +129,19 @@ def command(
     if not os.environ.get("ENVELOPE_TRACEBACK"):
         logging.getLogger("perturbations").setLevel(logging.ERROR)  # a crash is told in one line
     files = GateFolder(out or folder_beside(candidate).with_suffix(".gate"))
-    if html is not None and html.name in (files.gate.name, files.attestation.name):
-        raise BadFile(
-            f"--html is {html}, and {html.name} is what another file of the gate is called",
-            next_step="call the page something else, for instance gate.html",
-        )
+    read = {
+        "--base": base,
+        "--candidate": candidate,
+        "--criteria": criteria,
+        "--envelope": attestation,
+        "--key": key,
+        "--trust": trust,
+        "--sign-key": sign_key,
+        "the folder of kept cells": files.cells,
+        "the base's folder of kept cells": Folder(folder_beside(base)).cells,
+        "the candidate's folder of kept cells": Folder(folder_beside(candidate)).cells,
+    }
+    require_targets(files, html, {of: path for of, path in read.items() if path is not None})
     if attestation is not None and criteria is not None:
         raise BadFile(
             f"--criteria is {criteria} and --envelope {attestation}, which has criteria too",

@@ -28,7 +28,8 @@ def verify_decision(
     Args:
         verified: the statement, its signature checked.
         gate: the decision in it.
-        folder: where the attestation lies; subjects of the same name there are compared as well.
+        folder: where the attestation lies; files written beside it are compared as well. The
+            models are not looked for there: `base/` and `candidate/` are no folders.
         extra: files that must be subjects.
         load: checkpoint that must be the candidate, compared by tensors.
         recompute: ask for more than a decision carries.
@@ -46,8 +47,8 @@ def verify_decision(
             next_step="leave --recompute out: statuses and decision are always held to the "
             "intervals; `envelope gate` decides again from the cells that it kept",
         )
-    beside = [path for one in verified.subjects if (path := folder / one.name).is_file()]
-    matched = [of_the_record(path, verified) for path in beside]
+    beside = [folder / one.name for one in verified.subjects if "/" not in one.name]
+    matched = [of_the_record(path, verified) for path in beside if path.is_file()]
     matched += [among_subjects(path, verified) for path in extra]
     _require_same_content(GateFolder(folder), gate)
     if load is not None:

@@ -204,6 +204,22 @@ def test_a_signed_decision_does_not_vouch_for_another_model_or_another_file(sign
     verify(signed).refused(3, "gate.html is not what")
 
 
+def test_the_models_may_lie_in_folders_called_base_and_candidate(folder, keys):
+    for role, name in (("base", "base.pt"), ("candidate", "tuned.pt")):
+        (folder / role).mkdir()
+        (folder / name).rename(folder / role / name)
+    words = ("--cases", "20", "--out", ".", "--sign-key", "lab.key")
+    assert gate(*words, base="base/base.pt", candidate="candidate/tuned.pt").status == 1
+    files = GateFolder(Path())
+
+    done = verify(files, "--file", "candidate/tuned.pt")
+
+    assert done.status == 0, done
+    (folder / "base" / "base.pt").write_bytes(b"a file that nobody signed")
+    assert verify(files).status == 0
+    verify(files, "--file", "base/base.pt").refused(3, "base.pt is not what")
+
+
 def test_a_signed_decision_is_no_envelope(signed):
     words = ("--envelope", signed.attestation, "--key", "lab.pub")
 
@@ -288,6 +304,45 @@ def test_bad_checkpoints_are_refused_on_either_side(folder):
 )
 def test_a_choice_that_makes_no_sense_is_refused(folder, words, message):
     gate(*words).refused(2, message)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("base.pt", "which is --base or lies in it"),
+        ("./here/../tuned.pt", "which is --candidate or lies in it"),
+        ("loose.yaml", "which is --criteria or lies in it"),
+        ("lab.key", "which is --sign-key or lies in it"),
+        ("linked.html", "which is --base or lies in it"),
+        ("tuned.gate/.cells/a.html", "which is the folder of kept cells or lies in it"),
+        ("base.envelope/.cells/a.html", "which is the base's folder of kept cells or lies in it"),
+        ("other.pub", "is there and is no page"),
+        ("here", "which is no file's name"),
+        ("base.pt/gate.html", "and base.pt is a file"),
+    ],
+)
+def test_a_page_in_the_place_of_something_else_is_refused_before_anything_is_measured(
+    folder, keys, target, message
+):
+    (folder / "here").mkdir()
+    (folder / "linked.html").symlink_to("base.pt")
+    old = folder / "tuned.gate" / "attestation.json"
+    old.parent.mkdir()
+    old.write_text("of another decision")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    gate("--sign-key", "lab.key", "--html", target).refused(2, message)
+
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_an_output_folder_that_is_a_file_is_refused_before_anything_is_measured(folder):
+    gate("--out", "base.pt").refused(2, "--out is base.pt, and base.pt is a file")
+
+
+def test_the_page_of_an_earlier_decision_is_replaced(folder):
+    for _ in range(2):
+        assert gate("--cases", "20", "--html", "tuned.html").status == 1
 
 
 @pytest.mark.parametrize(
