@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from envelope.cli.choices import SUITES, Choices
+from envelope.errors import BadFile
 from envelope.records import Timing
 
 
@@ -108,6 +109,11 @@ def command(
 
     if not os.environ.get("ENVELOPE_TRACEBACK"):
         logging.getLogger("perturbations").setLevel(logging.ERROR)  # a crash is told in one line
+    if data is not None and not data.strip():
+        raise BadFile(
+            "--data is empty, so no data set is named",
+            next_step="name one, or leave --data out to measure in a simulator",
+        )
     files = Folder(out or folder_beside(model))
     if sign_key is not None:
         from envelope.keyfiles import read_private_key

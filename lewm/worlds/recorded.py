@@ -150,11 +150,23 @@ class RecordedWorld:
         return np.asarray(np.linalg.norm(apart, axis=-1))
 
     def states_at(self, episode: int, times: NDArray[np.int64]) -> NDArray[np.float64]:
-        """States of an episode at some times, (len(times), S)."""
+        """States of an episode at some times, (len(times), S).
+
+        Raises:
+            LewmError: a true state among them is not a number.
+        """
         address = np.stack([np.full(len(times), episode), times], axis=1).astype(np.float64)
         if not self.has_true_states:
             return address
-        return np.hstack([address, self._true_states(episode, times)])
+        true_states = self._true_states(episode, times)
+        finite = np.isfinite(true_states).all(axis=1)
+        if not finite.all():
+            raise LewmError(
+                f"episode {episode} of {self.of} holds a {self.state_column} that is not a number "
+                f"at step {int(times[np.argmin(finite)])} of {int(self.lengths[episode])}",
+                next_step="leave the episode out, or the column",
+            )
+        return np.hstack([address, true_states])
 
     def read(
         self, episode: int, begin: int, num_env_steps: int
@@ -173,11 +185,6 @@ class RecordedWorld:
                 next_step="leave the episode out, or collect it again",
             )
         states = self.states_at(episode, np.arange(begin, begin + num_env_steps + 1))
-        if not np.isfinite(states).all():
-            raise LewmError(
-                f"episode {episode} of {self.of} holds a {self.state_column} that is not a number",
-                next_step="leave the episode out, or the column",
-            )
         return states, actions.astype(np.float64)
 
     def distinct(self, order: NDArray[np.int64]) -> Iterator[int]:

@@ -101,7 +101,9 @@ def test_a_closed_loop_is_unknown_for_the_reason_that_there_is_no_simulator(meas
     for name in ("planning.success", "nuisance.light.gain", "exploitation.more_search"):
         assert (found[name].verdict, found[name].reason) == ("unknown", NEEDS_SIMULATOR)
     assert found["monitor.surprise.freeze"].reason == NEEDS_SIMULATOR
-    assert "nothing is known while the planner" in found["monitor.surprise.false_alarms"].reason
+    for name in ("monitor.surprise.false_alarms", "drift.usable_horizon"):
+        assert found[name].verdict == "unknown"
+        assert "nothing is known while the planner" in found[name].reason
 
 
 def test_what_needs_none_is_measured(measured_data):
@@ -152,7 +154,7 @@ def test_the_template_is_inside_and_other_episodes_are_not(measured_data, around
         assert verdict.status == 1
         subjects = {one["subject"] for one in verdict.json["reasons"]}
         assert "input_scope.recorded_episodes" in subjects
-        assert "drift.usable_horizon" in subjects or name == "undeclared"
+        assert "representation.steady" in subjects or name == "undeclared"
 
 
 def test_who_relies_on_false_alarms_is_told_that_the_planner_did_not_drive(
@@ -221,7 +223,7 @@ def test_a_checkpoint_of_a_world_that_nobody_knows_needs_no_world(words, world, 
     assert done.status == 0, done
     folder = Folder(tmp_path / "foreign.envelope")
     assert folder.read_envelope().input_scope.world == world
-    assert claims(folder)["drift.usable_horizon"].verdict == "holds"
+    assert "while the planner drives" in claims(folder)["drift.usable_horizon"].reason
 
 
 @pytest.mark.parametrize("name", ["episodes.lance", "stateless.h5"])
@@ -229,7 +231,7 @@ def test_lance_tables_and_data_without_states_are_measured_too(name, around, tmp
     done = measure(around, around / name, tmp_path / "out")
     assert done.status == 0, done
     found = claims(Folder(tmp_path / "out"))
-    assert found["drift.usable_horizon"].verdict == "holds"
+    assert "while the planner drives" in found["drift.usable_horizon"].reason
     rank, jump = found["representation.distance_rank"], found["monitor.surprise.teleport"]
     if name == "stateless.h5":
         needs = "needs the true state, and the data set has no column of it"
@@ -296,3 +298,13 @@ def test_an_action_that_is_no_number_is_refused_where_it_stands(around, tmp_path
 
 def test_data_that_are_not_there_are_refused(around, tmp_path):
     measure(around, tmp_path / "none.h5", tmp_path / "out").refused(2, "none.h5")
+
+
+@pytest.mark.parametrize("data", ["", " "])
+def test_an_empty_name_is_no_data_set(data, around, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(around / "episodes.h5", tmp_path)
+
+    measure(around, data, tmp_path / "out").refused(2, "--data is empty")
+
+    assert not (tmp_path / "out").exists()
