@@ -72,7 +72,7 @@ def make_claims(measurements: Measurements, criteria: Criteria) -> ClaimSet:
         *cost_claims(evidence, criteria),
         *nuisance_claims(evidence, criteria, classes),
         together.claim,
-        *worst_case_claims(evidence, criteria, classes, together.scale),
+        *worst_case_claims(evidence, criteria, classes, together),
         *watching,
         *quiet_claims(evidence, criteria, classes, calibrated),
         *drift_claims(evidence, criteria, planner),

@@ -29,6 +29,8 @@ class Box:
     """One recorded bound about the largest box that held, or the smallest where none did."""
     scale: float
     """How far that box goes, as a share of the admitted ranges; 0 where none held."""
+    where: str
+    """The share that the claim is about, as the beginning of `their ranges`; empty for all."""
 
 
 def judge_box(
@@ -59,7 +61,7 @@ def judge_box(
         rests_on=CLOSED_LOOP,
         suites=("planning", _SUITE),
     )
-    return Box(rule.claim(lambda: judged), scale)
+    return Box(rule.claim(lambda: judged), scale, where)
 
 
 def is_admitted(found: Class) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 
 from envelope.claims.evidence import Evidence, Missing
 from envelope.claims.nuisance import Class
-from envelope.claims.nuisance_joint import covers, is_admitted
+from envelope.claims.nuisance_joint import Box, covers, is_admitted
 from envelope.claims.planning import clean_success
 from envelope.claims.rules import CLOSED_LOOP, OUTCOMES, Judged, Rule
 from envelope.claims.words import at_most, figures, number, settle
@@ -19,7 +19,7 @@ _JOINT = "joint"
 
 
 def worst_case_claims(
-    evidence: Evidence, criteria: Criteria, classes: dict[str, Class], joint_scale: float
+    evidence: Evidence, criteria: Criteria, classes: dict[str, Class], together: Box
 ) -> list[Claim]:
     """One recorded bound per class of the criteria and one for all; only that without the suite.
 
@@ -27,7 +27,7 @@ def worst_case_claims(
         evidence: of the run.
         criteria: say how many cases may break.
         classes: what is admitted of each.
-        joint_scale: how far all of them may go together, as a share of that; 0 where they may not.
+        together: how far all of them may go at once.
     """
     planned = _SUITE in evidence.plan.suites
     names = [*(sorted(criteria.nuisances) if planned else ()), _JOINT]
@@ -37,16 +37,15 @@ def worst_case_claims(
             id=f"worst_case.{name}",
             family="F2",
             is_bound=True,
-            statement="A search of the recorded budget inside the admitted range of "
-            f"{'all nuisances together' if name == _JOINT else name} breaks at most {limit} of "
-            "the solved cases.",
+            statement=f"A search of the recorded budget inside {_inside(name, together)} breaks "
+            f"at most {limit} of the solved cases.",
             criterion=f"broken_share <= {limit}",
             rests_on=(
                 *CLOSED_LOOP,
                 *(() if name == _JOINT else (f"input_scope.nuisance.{name}",)),
             ),
             suites=("planning", "nuisance_shift", _SUITE),
-        ).claim(partial(_judge, evidence, criteria, name, classes, joint_scale))
+        ).claim(partial(_judge, evidence, criteria, name, classes, together.scale))
         for name in names
     ]
 
@@ -90,6 +89,12 @@ def _judge(
     if problem:
         reason += f"; {problem}"
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)
+
+
+def _inside(name: str, together: Box) -> str:
+    if name == _JOINT:
+        return f"{together.where}the admitted ranges of all nuisances together"
+    return f"the admitted range of {name}"
 
 
 def _budget(cell: Cell) -> str:

@@ -240,6 +240,15 @@ def test_the_worst_case_is_a_bound_by_the_end_of_its_interval(name, verdict, wor
     assert words in claim.reason
 
 
+@pytest.mark.parametrize(
+    ("up_to", "where"), [(0.5, "inside 0.5 of the"), (1.0, "inside the"), (0, "inside 0.25 of the")]
+)
+def test_the_worst_case_of_all_names_the_share_of_their_ranges(up_to, where):
+    statement = claim_of(holding(up_to), "worst_case.joint").statement
+
+    assert f"{where} admitted ranges of all nuisances together breaks" in statement
+
+
 def test_what_is_no_longer_admitted_was_not_searched():
     found = replaced(
         "nuisance_shift/success_drop", with_interval(0.0, 0.05, 0.2), nuisance="light.gain"
