@@ -5,6 +5,7 @@ a closed loop that nobody ran.
 """
 
 from envelope.claims.rules import CLOSED_LOOP
+from envelope.fields import DRIFT
 from envelope.records import Claim, Measurements, RecordedEpisodes
 
 NEEDS_SIMULATOR = "needs a simulator: recorded episodes only"
@@ -29,7 +30,8 @@ def _settled(claim: Claim, data: RecordedEpisodes, reasons: dict[str, str]) -> C
     rests_on = claim.rests_on
     if "input_scope" not in rests_on:
         rests_on = [*rests_on, _EPISODES]
-    if not reason and claim.id.startswith("monitor.") and claim.verdict == "holds":
+    is_of_episodes = claim.id == DRIFT or claim.id.startswith("monitor.")
+    if not reason and is_of_episodes and claim.verdict == "holds":
         return claim.model_copy(
             update={
                 "verdict": "unknown",
