@@ -56,13 +56,13 @@ def admitted_goal_offsets(
     planner: PlannerScope,
     monitors: tuple[CalibratedMonitor, ...],
 ) -> Range | None:
-    """Goal offsets, in env steps, from the smallest measured up to the last that kept success.
+    """Goal offsets, in env steps, from the planner's own outward up to the last that kept success.
 
     Suites give a farther goal a larger budget. What was reached with more env steps than the
-    planner scope allows is no evidence for it, and ends the range; so does a monitor that alarms
-    more often than stated.
+    planner scope allows is no evidence for it, and ends the range on its side; so does a monitor
+    that alarms more often than stated. Other distances are other cases, so no drop is asked about.
 
-    None where that range does not cover the planner's own goal offset, or is no more than it.
+    None where the planner's own goal offset did not keep success, or no other did.
     """
     nominal = planner.conventions.goal_offset_env_steps
     budget = planner.conventions.budget_env_steps
@@ -76,8 +76,6 @@ def admitted_goal_offsets(
         spent = [float(cell.condition.get("budget_env_steps", budget)) for cell in cells]
         if max(spent, default=budget) > budget or _kept(point[1], criteria) != "holds":
             return False
-        if point[0] == nominal:
-            return True
         try:
             about: dict[str, Scalar] = {_OFFSET: point[0]}
             rates = alarm_rates(evidence, "horizon_drift/alarm_rate_by_offset", about, monitors)
@@ -85,10 +83,13 @@ def admitted_goal_offsets(
             return False
         return are_quiet(rates, criteria, monitors)
 
-    kept = [offset for offset, _ in takewhile(is_admitted, points)]
-    if len(kept) < 2 or not kept[0] <= nominal <= kept[-1]:
+    own = dict(points)[float(nominal)]
+    down = takewhile(is_admitted, (point for point in reversed(points) if point[0] < nominal))
+    up = takewhile(is_admitted, (point for point in points if point[0] > nominal))
+    kept = [offset for offset, _ in (*down, *up)]
+    if not kept or _kept(own, criteria) != "holds":
         return None
-    return Range(low=kept[0], high=kept[-1])
+    return Range(low=min(nominal, *kept), high=max(nominal, *kept))
 
 
 # --- usable horizon -----------------------------------------------------------------------------

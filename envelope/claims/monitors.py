@@ -8,6 +8,8 @@ from envelope.claims.rules import MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, figures, number, settle
 from envelope.records import CalibratedMonitor, Claim, Criteria, Verdict
 
+_LENGTH = "planner_scope.conventions.budget_env_steps"
+"""An episode is over when the budget is spent, and a longer one has more chances to alarm."""
 NO_CONTROL = "; not shown to hold, for no injected violation was caught (positive control)"
 
 
@@ -29,7 +31,7 @@ def monitor_claims(
     claims: list[Claim] = []
     more = f" In closed loop it was not seen to be more with {also}." if also else ""
     for name, monitor in calibrated.items():
-        rests_on = (*MODEL, "input_scope", *SEARCH, f"monitors.{name}.threshold")
+        rests_on = (*MODEL, "input_scope", *SEARCH, _LENGTH, f"monitors.{name}.threshold")
         stated = number(min(monitor.false_alarms_per_episode, criteria.false_alarms_per_episode))
         claims.append(
             Rule(

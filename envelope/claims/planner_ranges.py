@@ -26,6 +26,7 @@ _AXES = {
     "budget_env_steps": "conventions.budget_env_steps",
 }
 """Field of the planner scope by its name in the condition of a cell."""
+_SOONER = "execute_blocks"
 _OFFSET = "conventions.goal_offset_env_steps"
 
 
@@ -69,6 +70,8 @@ def planner_ranges(
     for key, field in _AXES.items():
         own = float(value_at(planner, field))
         points = _points(evidence, criteria, listed, key, own)
+        if key == _SOONER and points:
+            points = _with_gaps(points, own)
         down = _kept(point for point in points if point.value < own)
         up = _kept(point for point in points if point.value > own)
         if down or up:
@@ -78,6 +81,22 @@ def planner_ranges(
     if offsets := admitted_goal_offsets(evidence, criteria, planner, listed):
         found[_OFFSET] = offsets
     return Ranges(found, tuple(behind))
+
+
+def replanning_sooner(own: float) -> set[float]:
+    """How many blocks are carried out in the searches that replan sooner than after `own`."""
+    return {1.0, (own + 1) // 2, own - 1} - {0.0, own}
+
+
+def _with_gaps(points: Iterable[_Point], own: float) -> list[_Point]:
+    """With a failing one for each that had to be run: what is gone must not widen the range.
+
+    Of every other field one value is run on each side, and without it there is nothing to admit.
+    """
+    listed = list(points)
+    gone = replanning_sooner(own) - {point.value for point in listed}
+    listed += [_Point(value, is_kept=False) for value in gone]
+    return sorted(listed, key=lambda point: (abs(point.value - own), point.is_kept))
 
 
 def _kept(points: Iterable[_Point]) -> list[_Point]:

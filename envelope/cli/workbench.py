@@ -158,8 +158,8 @@ def _given_out(
         )
         return {"cases": NO_CASES, **laid._asdict()}
     offset = scope.conventions.goal_offset_env_steps
-    # Drift is measured as far as the planner looks, and no closed loop is longer than what the
-    # monitors were calibrated on.
+    # Drift is measured as far as the planner looks, and the planner's own closed loop is no longer
+    # than what the monitors were calibrated on; cells with a larger budget are, and are told so.
     budget_blocks = -(-scope.conventions.budget_env_steps // model.block_size)
     num_blocks = max(profile.model_steps_per_episode, scope.horizon, budget_blocks)
     profile = replace(profile, model_steps_per_episode=num_blocks)

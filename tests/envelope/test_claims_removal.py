@@ -7,9 +7,19 @@ from hypothesis import strategies as st
 from envelope.claims import ClaimSet, make_claims
 from envelope.criteria import default_criteria
 from envelope.records import Measurements
-from tests.envelope.builders import measurements
+from tests.envelope.builders.searching import pressed, run_with
 
-BASE = measurements()
+SEARCHES = (
+    pressed("num_samples_times_4", num_samples=800),
+    pressed("num_samples_by_4", num_samples=50, drop=0.3),
+    pressed("iterations_times_3", iterations=30),
+    pressed("iterations_by_2", iterations=5),
+    pressed("replan_every_block", execute_blocks=1),
+    pressed("replan_halfway", execute_blocks=3, drop=0.3),
+    pressed("replan_a_block_sooner", execute_blocks=4),
+    pressed("budget_times_2", budget_env_steps=100),
+)
+BASE = run_with(*SEARCHES)
 BEFORE = make_claims(BASE, default_criteria())
 
 
@@ -48,6 +58,18 @@ def test_dropping_a_summary_strengthens_nothing(place):
 @pytest.mark.parametrize("place", range(len(BASE.monitors)))
 def test_dropping_a_monitor_strengthens_nothing(place):
     assert_not_stronger(make_claims(without(BASE, "monitors", {place}), default_criteria()))
+
+
+@pytest.mark.parametrize("name", [str(one.condition["pressure"]) for one, _ in SEARCHES])
+def test_dropping_a_search_with_all_that_is_said_of_it_strengthens_nothing(name):
+    left = BASE.model_copy(
+        update={
+            "cells": [one for one in BASE.cells if one.condition.get("pressure") != name],
+            "summaries": [one for one in BASE.summaries if one.condition.get("pressure") != name],
+        }
+    )
+
+    assert_not_stronger(make_claims(left, default_criteria()))
 
 
 @settings(max_examples=25, deadline=None)
