@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from envelope.records import Cell, Plan
 from perturbations import planning, rows
+from perturbations.cost import NAME as COSTED
+from perturbations.cost import NUM_EPISODES as NUM_COUNTED
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.joint import LOOP as JOINT
 from perturbations.monitors import RECORDING
@@ -27,7 +29,9 @@ from perturbations.voe import NAME as VIOLATIONS
 from perturbations.whole_box import joint_trouble, worst_case_trouble
 from perturbations.whole_parts import missing_part
 
-_SUITES = (CALIBRATION, planning.NAME, REPRESENTED, SHIFTED, VIOLATIONS, DRIFT, EXPLOITED)
+_SUITES = (CALIBRATION, planning.NAME, REPRESENTED, SHIFTED, VIOLATIONS, DRIFT, EXPLOITED, COSTED)
+_COUNTED = {"frame": "frame", "plan": "episode", "tokens": "tokens"}
+"""What cells about the cost ask, and the column that counts their rows."""
 _ASKED_OF_STATES = ("cloud", "pairs", "steady")
 _ASKED_OF_EPISODES = ("actions", "straightness")
 _OFFSET = "goal_offset_env_steps"
@@ -68,6 +72,8 @@ def _twice(cells: Iterable[Cell]) -> str:
 def _row_trouble(cell: Cell, plan: Plan, profile: Profile) -> str:
     if cell.status == "crashed" or not any(cell.rows.values()):
         return ""
+    if cell.suite == COSTED and cell.condition.get("asks") == "tokens":
+        return ""  # sizes of other models, as many as the adapter can lay out
     column, planned = _rows_planned(cell, plan, profile)
     if cell.rows.get(column) == list(range(planned)):
         return ""
@@ -82,6 +88,9 @@ def _rows_planned(cell: Cell, plan: Plan, profile: Profile) -> tuple[str, int]:
     """Name of the column that counts the rows, and their number."""
     if cell.suite == CALIBRATION:
         return "episode", plan.num_calibration_episodes
+    if cell.suite == COSTED:
+        counted = _COUNTED.get(str(cell.condition.get("asks")), "episode")
+        return counted, min(NUM_COUNTED, plan.num_scoring_episodes)
     if cell.suite == REPRESENTED and cell.condition.get("asks") not in _ASKED_OF_EPISODES:
         return "state", _states_planned(str(cell.condition.get("asks")), profile)
     if cell.suite == EXPLOITED and cell.condition.get("loop") != "closed":
@@ -207,7 +216,11 @@ def _unplanned_offsets(cells: Sequence[Cell], plan: Plan, profile: Profile) -> s
 
 
 def _unasked(cells: Sequence[Cell], plan: Plan) -> str:
-    """A question about the latents that every profile asks, or a class that was not asked about."""
+    """A question that every profile asks, or a class that was not asked about."""
+    counted = rows.select(cells, COSTED)
+    about = {cell.condition.get("asks") for cell in counted}
+    if counted and (absent := [name for name in _COUNTED if name not in about]):
+        return f"the suite {COSTED} has no cell that asks about {absent[0]}"
     own = rows.select(cells, REPRESENTED)
     if not own:
         return ""
@@ -234,7 +247,10 @@ def _unplanned_searches(cells: Sequence[Cell], profile: Profile) -> str:
     named = [str(c.condition["planner_kind"]) for c in own if "planner_kind" in c.condition]
     if unknown := sorted(set(named) - set(profile.planner_kinds)):
         return f"the profile {profile.name} has no search called {unknown[0]}"
-    if own and not any(cell.condition.get("asks") == "menus" for cell in own):
+    if own and not any(
+        cell.condition.get("asks") == "menus" and "planner_kind" not in cell.condition
+        for cell in own
+    ):
         return f"the suite {EXPLOITED} has no cell that asks about menus"
     return ""
 

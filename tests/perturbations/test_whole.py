@@ -68,6 +68,7 @@ def test_the_cells_of_a_whole_run_are_those_of_its_plan(few, bisected):
         "voe",
         "horizon_drift",
         "exploitation",
+        "cost",
     ],
 )
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_the_cells_of_a_whole_run_are_those_of_its_plan(few, bisected):
 )
 def test_rows_that_are_gone_doubled_or_in_another_order_are_noticed(few, suite, change):
     cells, plan = few
-    one = of(cells, suite)[-1]
+    one = [cell for cell in of(cells, suite) if cell.condition.get("asks") != "tokens"][-1]
 
     changed = [with_rows(cell, change) if cell is one else cell for cell in cells]
 
@@ -260,6 +261,30 @@ def test_menus_cannot_be_left_out_or_lose_cases(few):
 
     assert "of which the plan has 20" in judge(fewer, plan)
     assert "asks about menus" in judge([cell for cell in cells if cell is not menus], plan)
+
+
+def test_menus_of_another_algorithm_are_none_of_the_planner(few):
+    cells, plan = few
+    asking = replace(known.PROFILE, planner_kinds=("mppi",))
+    menus = of(cells, "exploitation", asks="menus")[0]
+    about = {**menus.condition, "planner_kind": "mppi"}
+    other = menus.model_copy(update={"id": "0" * 64, "condition": about})
+
+    assert judge([*cells, other], plan, asking) == ""
+    left = [cell for cell in [*cells, other] if cell is not menus]
+    assert "asks about menus" in judge(left, plan, asking)
+
+
+@pytest.mark.parametrize("asks", ["frame", "plan", "tokens"])
+def test_a_count_cannot_be_left_out_nor_be_of_other_episodes(few, asks):
+    cells, plan = few
+    one = of(cells, "cost", asks=asks)[0]
+    moved = [cell.model_copy(update={"cases": "0" * 64}) if cell is one else cell for cell in cells]
+
+    assert f"suite cost has no cell that asks about {asks}" in judge(
+        [cell for cell in cells if cell is not one], plan
+    )
+    assert "scoring cells rest on 2 sets" in judge(moved, plan)
 
 
 def test_a_search_on_other_cases_is_noticed(few):
