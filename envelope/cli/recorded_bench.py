@@ -63,7 +63,8 @@ def lay_out(
     """Give the episodes of a data set out, each to one purpose, in an order drawn from the seed.
 
     Episodes are as long as the profile and the horizon ask for, or as long as enough of the
-    recorded ones are. Longer ones are cut, beginning anywhere.
+    recorded ones are. Longer ones are cut, beginning anywhere. Of episodes that share a stretch
+    half as long as that, one is used.
 
     Raises:
         EnvelopeError: there are too few; the message has the number needed.
@@ -80,7 +81,8 @@ def lay_out(
     rng = np.random.default_rng(derive_seed(seed, "recorded"))
     usable = np.flatnonzero(world.lengths >= steps * block)
     chosen: list[int] = []
-    for episode in world.distinct(rng.permutation(usable)):
+    half = steps * block // 2
+    for episode in world.distinct(rng.permutation(usable), shared_env_steps=half):
         chosen.append(episode)
         if len(chosen) == wanted.total:
             break

@@ -9,7 +9,6 @@ state is the address of a recorded frame, its episode and its time, followed by 
 was recorded with it where the data have a column of that: to draw a state is to read its frame.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from lewm.data.sources import require_fit
 from lewm.data.windows import Source
 from lewm.errors import LewmError
+from lewm.worlds.copies import Distinct
 
 ADDRESS_WIDTH = 2
 """Numbers of a state that say which frame it is: episode and time."""
@@ -187,19 +187,15 @@ class RecordedWorld:
         states = self.states_at(episode, np.arange(begin, begin + num_env_steps + 1))
         return states, actions.astype(np.float64)
 
-    def distinct(self, order: NDArray[np.int64]) -> Iterator[int]:
+    def distinct(self, order: NDArray[np.int64], *, shared_env_steps: int) -> Iterator[int]:
         """The episodes in this order without those that are copies of one before.
 
-        Two are copies if their first frames and all their actions are the same bytes.
+        Args:
+            order: of the episodes, (E,).
+            shared_env_steps: length of a stretch in two episodes that makes them copies.
         """
-        seen: set[bytes] = set()
-        for episode in order.tolist():
-            sha = hashlib.sha256(np.ascontiguousarray(self._source.read_actions(episode)).data)
-            first = self._source.read_frames(episode, np.zeros(1, dtype=np.int64))
-            sha.update(np.ascontiguousarray(first).data)
-            if sha.digest() not in seen:
-                seen.add(sha.digest())
-                yield episode
+        seen = Distinct(self._source, shared_env_steps=shared_env_steps)
+        return (episode for episode in order.tolist() if seen.take(episode))
 
     def _true_states(self, episode: int, times: NDArray[np.int64]) -> NDArray[np.float64]:
         return self._source.read_column(self.state_column, episode, times).astype(np.float64)

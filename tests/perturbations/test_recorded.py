@@ -281,6 +281,15 @@ def test_copies_of_an_episode_count_once():
         recorded_bench(Oracle(), data=data)
 
 
+@pytest.mark.parametrize("num_cut", [1, 30])
+def test_episodes_that_overlap_count_once(num_cut):
+    data = source(150)
+    for array in (data._frames, data._actions, data._columns["state"]):
+        array[75:, :-num_cut] = array[:75, num_cut:]
+    with pytest.raises(EnvelopeError, match="75 episodes can be used, 149 are needed"):
+        recorded_bench(Oracle(), data=data)
+
+
 @pytest.mark.parametrize(("num", "missing"), [(1, 148), (148, 1)])
 def test_too_few_episodes_are_refused_with_the_number_needed(num, missing):
     with pytest.raises(EnvelopeError, match="59 to set thresholds on") as refused:
