@@ -6,7 +6,7 @@ of the package as floats from 0 to 1, channels first, and are brought back to by
 before that.
 
 Reads what `LeRobotDataset` offers in both generations of its layout (v2, v3): `hf_dataset`,
-`meta.camera_keys`, `features` and `[row]`. Shapes: see `lewm.data.windows`.
+`meta.camera_keys`, `features`, `root` and `[row]`. Shapes: see `lewm.data.windows`.
 """
 
 import hashlib
@@ -18,11 +18,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lewm.data.sidecar import content_digest
+from lewm.data.sidecar import content_digest, files_digest
 from lewm.data.windows import ActionStats, action_stats_of
 from lewm.errors import LewmError
 
 _MODULES = ("lerobot.datasets.lerobot_dataset", "lerobot.common.datasets.lerobot_dataset")
+_PARTS = ("meta", "data", "videos", "images")
+"""Folders of a data set, in both generations of the layout; the first is always there."""
 _FEATURES_OF_A_ROW = ("episode_index", "frame_index", "timestamp", "index", "task_index")
 
 
@@ -52,6 +54,7 @@ class LeRobotSource:
                 next_step="check the name, and that the data set is of a version it reads",
             ) from error
         self._name = name
+        self._digest = ""
         self._camera = _choose_camera(name, list(self._data.meta.camera_keys), camera)
         if "action" not in self._data.features:
             raise LewmError(
@@ -122,13 +125,29 @@ class LeRobotSource:
         return action_stats_of((self._actions[first:end] for first, end in rows), self.action_width)
 
     def digest(self) -> str:
-        """Of a folder, of its files; of a repository, of its actions and episodes."""
+        """Of a folder, of its files; of a repository, of its name and of the files fetched of it.
+
+        What the package keeps beside them, such as when they were fetched, does not count.
+
+        Raises:
+            LewmError: it is not known where they are.
+        """
         if isinstance(self._name, Path):
             return content_digest(self._name)
-        sha = hashlib.sha256(self._name.encode())
-        for array in (self.offsets, self.lengths, self._actions):
-            sha.update(np.ascontiguousarray(array).data)
-        return sha.hexdigest()
+        root = getattr(self._data, "root", None)
+        parts = [part for of in _PARTS if root and (part := Path(root) / of).is_dir()]
+        if _PARTS[0] not in [part.name for part in parts]:
+            raise LewmError(
+                f"{self._name} is a repository, and lerobot does not say where its files are: "
+                "there is no digest of its frames",
+                next_step="download it and name the folder",
+            )
+        if not self._digest:
+            sha = hashlib.sha256(self._name.encode())
+            for part in parts:
+                sha.update(f"\n{files_digest(part)}  {part.name}".encode())
+            self._digest = sha.hexdigest()
+        return self._digest
 
     def _frame(self, row: int) -> NDArray[np.uint8]:
         frame = _array(self._data[row][self._camera])

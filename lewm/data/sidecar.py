@@ -73,15 +73,17 @@ def content_digest(path: Path) -> str:
     kept = sidecar.get("sha256")
     if isinstance(kept, str):
         return kept
-    if path.is_dir():
-        sha = hashlib.sha256()
-        for file in files_of(path):
-            sha.update(f"{_digest(file)}  {file.relative_to(path).as_posix()}\n".encode())
-        digest = sha.hexdigest()
-    else:
-        digest = _digest(path)
+    digest = files_digest(path) if path.is_dir() else _digest(path)
     sidecar.put("sha256", digest)
     return digest
+
+
+def files_digest(folder: Path) -> str:
+    """That of a folder, computed anew: nothing is kept beside it."""
+    sha = hashlib.sha256()
+    for file in files_of(folder):
+        sha.update(f"{_digest(file)}  {file.relative_to(folder).as_posix()}\n".encode())
+    return sha.hexdigest()
 
 
 def _digest(file: Path) -> str:

@@ -297,8 +297,10 @@ class FakeLeRobot:
         "index": list(range(9)),
     }
 
+    fetched_to = None
+
     def __init__(self, repo_id, root=None):
-        self.repo_id, self.root = repo_id, root
+        self.repo_id, self.root = repo_id, root or self.fetched_to
         if repo_id == "lab/gone":
             raise FileNotFoundError("no such repository")
 
@@ -328,10 +330,53 @@ def test_a_lerobot_data_set_gives_windows(tmp_path):
         assert raw[2, 0, :, 0].tolist() == pytest.approx([5, 6])
         assert source.action_stats().mean == (4.0, -4.0)
         assert source.read_column("observation.state", 1).tolist() == [[5], [6], [7], [8]]
-        assert len(source.digest()) == 64
         convert(source, tmp_path / "arm.h5")
     with open_source(tmp_path / "arm.h5") as copy:
         assert copy.read_frames(1, np.array([3]))[0, 0, 0, 0] == 8
+
+
+@pytest.fixture
+def fetched(lerobot, tmp_path, monkeypatch):
+    """Where the package put the files of a repository, and what it notes beside them."""
+    for name in ("meta/info.json", "data/0.parquet", "videos/0.mp4", ".cache/time"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(name.encode())
+    monkeypatch.setattr(FakeLeRobot, "fetched_to", tmp_path)
+    return tmp_path
+
+
+def digest_of(name):
+    with open_source(name) as source:
+        assert source.digest() == source.digest()
+        return source.digest()
+
+
+@pytest.mark.parametrize("name", ["meta/info.json", "data/0.parquet", "videos/0.mp4"])
+def test_a_repository_with_another_file_is_another_data_set(fetched, name):
+    before = digest_of("lerobot://lab/arm")
+    assert len(before) == 64
+    assert digest_of("lerobot://lab/arm") == before
+    assert digest_of("lerobot://lab/leg") != before
+
+    (fetched / name).write_bytes(b"another revision")
+    assert digest_of("lerobot://lab/arm") != before
+
+
+def test_when_a_repository_was_fetched_makes_no_other_data_set_of_it(fetched):
+    before = digest_of("lerobot://lab/arm")
+    (fetched / ".cache/time").write_bytes(b"later")
+
+    assert digest_of("lerobot://lab/arm") == before
+    assert sorted(path.name for path in fetched.iterdir()) == [".cache", "data", "meta", "videos"]
+
+
+@pytest.mark.usefixtures("lerobot")
+def test_a_repository_whose_files_are_nowhere_has_no_digest():
+    with (
+        open_source("lerobot://lab/arm") as source,
+        pytest.raises(LewmError, match="does not say where its files are"),
+    ):
+        source.digest()
 
 
 @pytest.mark.usefixtures("lerobot")
