@@ -21,8 +21,12 @@ _MOST = 100_000
 def is_shown(difference: Estimate, margin: float) -> bool:
     """Whether the candidate is worse by less than `margin`: the interval's low end decides.
 
-    Source: the confidence-interval rule of non-inferiority trials (ICH E9, 1998, section 3.3.2),
-    one-sided at 2.5 %.
+    One-sided at 2.5 % as far as the interval keeps its level, which it does nearly: of candidates
+    worse by exactly 0.05, 1.6 % to 2.9 % are shown harmless (10,000 simulated tables each of 80,
+    150 and 400 cases). In a closed loop that may stop early it was 2.9 % to 4.3 % (700 simulated
+    loops each). Promised, and held to by the tests, is once in twenty (docs/gate.md).
+
+    Source: the confidence-interval rule of non-inferiority trials (ICH E9, 1998, section 3.3.2).
     """
     return difference.low > -margin
 
