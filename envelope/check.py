@@ -56,7 +56,7 @@ def check_deployment(
     reasons = [
         *_of_record(envelope, state),
         *(_of_field(envelope, one.result) for one in lapses if one.result.status != "inside"),
-        *_of_claims(envelope, deployment, relied_on, claims),
+        *_of_claims(envelope, deployment, relied_on, claims, lapses),
         *_of_policy(policy, deployment, relied_on),
     ]
     unsettled = [one.id for one in claims if one.relied_on and one.verdict == "unknown"]
@@ -154,7 +154,11 @@ _NUISANCE = "input_scope.nuisance."
 
 
 def _of_claims(
-    envelope: Envelope, deployment: Deployment, relied_on: list[str], claims: list[ClaimStanding]
+    envelope: Envelope,
+    deployment: Deployment,
+    relied_on: list[str],
+    claims: list[ClaimStanding],
+    lapses: list[Lapse],
 ) -> Iterable[Reason]:
     line = deployment.line("relies_on")
     if deployment.file.relies_on == []:
@@ -172,9 +176,12 @@ def _of_claims(
             yield Reason(code="claim_not_recorded", subject=name, message=message, line=line)
         elif claim.verdict != "holds":
             yield Reason(code=_failing(claim), subject=name, message=_words(claim), line=line)
+    inside = {lapse.result.field for lapse in lapses if lapse.result.status == "inside"}
     for one in claims:
         if one.relied_on and one.lapsed_by:
             message = f"lapsed by {', '.join(one.lapsed_by)}"
+            if inside.issuperset(one.lapsed_by):
+                message += "; what is declared is admitted, but this was not shown there"
             yield Reason(code="claim_lapsed", subject=one.id, message=message, line=None)
 
 

@@ -55,6 +55,10 @@ def test_alarms_under_a_harmless_nuisance_end_reliance_on_a_quiet_monitor():
     assert verdict.exit_status == 1
     assert {ALARMS, "monitor.shell.false_alarms"} <= lapsed(verdict)
     assert all(one.status == "inside" for one in verdict.fields)
+    said = next(one.message for one in verdict.reasons if one.subject == ALARMS)
+    assert said.startswith(
+        "lapsed by input_scope.nuisance.agent.color; what is declared is admitted"
+    )
 
 
 def test_off_nominal_only_what_was_shown_under_nuisances_stays():
