@@ -87,6 +87,11 @@ def _reasons(verdict: "Verdict") -> Iterable[str]:
         for one in verdict.reasons
         if one.code == "field_undeclared"
     ]
+    if all(one.code == "claim_lapsed" for one in verdict.reasons):
+        yield (
+            "OUTSIDE by relies_on: every field is admitted, but claims relied on were not shown "
+            "for these\n    values. Take them off relies_on, or measure again."
+        )
     for one in verdict.reasons:
         if one.code in _OF_CLAIMS:
             yield f"{_WORDS[one.code]}: {one.subject}: {one.message}{_place(verdict, one)}"

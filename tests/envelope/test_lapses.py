@@ -5,6 +5,7 @@ import pytest
 from envelope.draft import draft
 from envelope.records import Range
 from envelope.triggers import make_triggers
+from envelope.verdict_text import text_of
 from tests.envelope.builders import example_envelope, measurements
 from tests.envelope.judging import checked, replaced, template_data, with_interval
 
@@ -85,6 +86,13 @@ def test_false_alarms_stay_only_with_a_monitor_that_was_shown_to_be_quiet(quiet,
     assert off(record, ALARMS, blur={"max_px": 1}).exit_status == status
     assert off(record, ALARMS, blur={"max_px": 0}).exit_status == 0
     assert off(record, "planning.success", blur={"max_px": 1}).exit_status == 0
+
+
+def test_the_first_line_says_that_it_is_outside_though_every_field_is_admitted():
+    record = judged(monitor_surprise_quiet_under_nuisance="fails")
+
+    first = text_of(off(record, ALARMS, blur={"max_px": 1})).splitlines()[0]
+    assert first.startswith("OUTSIDE by relies_on: every field is admitted")
 
 
 def test_at_nominal_nothing_lapses():
