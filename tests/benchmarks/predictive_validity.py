@@ -297,8 +297,8 @@ def _moved(
 
 def share(hits: Iterable[bool]) -> str:
     listed = list(hits)
-    if not listed:
-        return "none"
+    if len(listed) < 2:
+        return f"{sum(listed)} of {len(listed)}" if listed else "none"
     found = stats.clopper_pearson(sum(listed), len(listed))
     return f"{sum(listed)} of {len(listed)}, {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
@@ -306,7 +306,7 @@ def share(hits: Iterable[bool]) -> str:
 def lower_bound(judged: Sequence[Judged]) -> float:
     """Of the share of fine ones among those called inside."""
     inside = [one.truth.is_fine for one in judged if one.is_inside]
-    return stats.clopper_pearson(sum(inside), len(inside)).low if inside else 0.0
+    return stats.clopper_pearson(sum(inside), len(inside)).low if len(inside) > 1 else 0.0
 
 
 def table(judged: Sequence[Judged]) -> list[str]:
