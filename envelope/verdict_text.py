@@ -146,10 +146,21 @@ def _others(claims: "list[ClaimStanding]") -> Iterable[str]:
         yield from _wrapped(f"  {word}: ", by_outcome[word])
 
 
+def _short(names: Sequence[str]) -> Iterable[str]:
+    """Names with the claims of one monitor in braces, in the order of their first."""
+    together: dict[str, list[str]] = {}
+    for name in names:
+        kind, *rest = name.split(".", 2)
+        whose = f"{kind}.{rest[0]}." if kind == "monitor" and len(rest) == 2 else name
+        together.setdefault(whose, []).append(name.removeprefix(whose))
+    for whose, endings in together.items():
+        yield whose + (endings[0] if len(endings) == 1 else f"{{{', '.join(endings)}}}")
+
+
 def _wrapped(heading: str, names: Sequence[str]) -> Iterable[str]:
     if names:
         yield from textwrap.wrap(
-            heading + ", ".join(names),
+            heading + ", ".join(_short(names)),
             width=100,
             subsequent_indent="    ",
             break_long_words=False,
