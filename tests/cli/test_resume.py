@@ -24,6 +24,11 @@ def finished_cells(folder: Folder) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if name != "plan"}
 
 
+def hear_sigint() -> None:
+    """A shell makes what it runs in the background deaf to SIGINT, down to the last child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def end_after(folder: Folder, num_cells: int, how: signal.Signals, *words: str | Path) -> Done:
     """Measure in another process, and send it a signal once so many cells are finished."""
     process = subprocess.Popen(
@@ -32,6 +37,7 @@ def end_after(folder: Folder, num_cells: int, how: signal.Signals, *words: str |
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_sigint,
     )
     started = time.monotonic()
     while len(list(folder.cells.glob("*.json"))) < num_cells:
