@@ -24,9 +24,9 @@ def png_base64(picture: NDArray[np.uint8]) -> str:
 def fitted(frames: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Frames (N, H, W, 3) at `size` x `size`: averaged when larger, repeated when smaller."""
     height, width = frames.shape[1:3]
-    mixed = np.einsum(
-        "ah,nhwc,bw->nabc", _shares(height, size), frames.astype(np.float64), _shares(width, size)
-    )
+    rows, columns = _shares(height, size), _shares(width, size)
+    # `optimize` takes one axis after the other, a fraction of the work of both at once.
+    mixed = np.einsum("ah,nhwc,bw->nabc", rows, frames.astype(np.float64), columns, optimize=True)
     return np.asarray(np.rint(mixed).astype(np.uint8))
 
 
