@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lewm.data.columns import require_column
 from lewm.data.frame_reader import FrameReader
 from lewm.data.hdf5_layout import check_layout, open_hdf5, unreadable
 from lewm.data.kept_actions import KeptActions
@@ -86,11 +87,7 @@ class FileSource:
     def read_column(
         self, name: str, episode: int, times: NDArray[np.int64] | None = None
     ) -> NDArray[Any]:
-        if name not in self.columns:
-            raise LewmError(
-                f"{self._path} has no column {name}; it holds {', '.join(self.columns)}",
-                next_step="choose one of these",
-            )
+        require_column(self._path, name, self.columns, self.columns)
         if name == "pixels" and times is not None:
             return self.read_frames(episode, times)
         values = self._read(name, episode)

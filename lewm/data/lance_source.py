@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lewm.data.columns import require_column
 from lewm.data.jpeg import Jpeg
 from lewm.data.kept_actions import KeptActions
 from lewm.data.lance_layout import INDEX_COLUMNS, columns_in
@@ -91,11 +92,7 @@ class LanceSource:
     def read_column(
         self, name: str, episode: int, times: NDArray[np.int64] | None = None
     ) -> NDArray[Any]:
-        if name not in self._columns:
-            raise LewmError(
-                f"{self._path} has no column {name}; it holds {', '.join(self.columns)}",
-                next_step="choose one of these",
-            )
+        require_column(self._path, name, self._columns, self.columns)
         chosen = np.arange(self.lengths[episode] + 1) if times is None else np.asarray(times)
         column = self._columns[name]
         stored = name if column is None else column.stored_name

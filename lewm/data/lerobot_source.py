@@ -12,12 +12,13 @@ Reads what `LeRobotDataset` offers in both generations of its layout (v2, v3): `
 import hashlib
 import importlib
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lewm.data.columns import require_column
+from lewm.data.nothing_open import NothingOpen
 from lewm.data.sidecar import content_digest, files_digest
 from lewm.data.windows import ActionStats, action_stats_of
 from lewm.errors import LewmError
@@ -28,7 +29,7 @@ _PARTS = ("meta", "data", "videos", "images")
 _FEATURES_OF_A_ROW = ("episode_index", "frame_index", "timestamp", "index", "task_index")
 
 
-class LeRobotSource:
+class LeRobotSource(NothingOpen):
     """Windows from a LeRobot data set: a folder on this machine, or a repository of its hub."""
 
     def __init__(self, name: str | Path, *, camera: str | None = None) -> None:
@@ -77,17 +78,6 @@ class LeRobotSource:
         self.frame_size_px = (int(height), int(width))
         self.provenance: dict[str, Any] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
-
     def read_frames(self, episode: int, times: NDArray[np.int64]) -> NDArray[np.uint8]:
         return np.stack([self._frame(int(self.offsets[episode] + time)) for time in times])
 
@@ -111,11 +101,7 @@ class LeRobotSource:
         chosen = np.arange(self.lengths[episode] + 1) if times is None else times
         if name == "pixels":
             return self.read_frames(episode, chosen)
-        if name not in self._table:
-            raise LewmError(
-                f"{self._name} has no column {name}; it holds {', '.join(self.columns)}",
-                next_step="choose one of these",
-            )
+        require_column(self._name, name, self._table, self.columns)
         values: NDArray[Any] = self._table[name][self.offsets[episode] + chosen]
         return values
 

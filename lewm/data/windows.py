@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lewm.data.nothing_open import NothingOpen
 from lewm.data.running_stats import RunningStats
 from lewm.errors import LewmError
 
@@ -131,7 +132,7 @@ def pixels_from_frames(frames: NDArray[np.uint8] | Tensor) -> Tensor:
     return pixels.movedim(-1, -3)
 
 
-class MemorySource:
+class MemorySource(NothingOpen):
     """Windows from episodes in memory; frames stay uint8."""
 
     columns: tuple[str, ...] = ("pixels", "action", "state")
@@ -150,17 +151,6 @@ class MemorySource:
         height, width = self._frames.shape[2:4]
         self.frame_size_px = (int(height), int(width))
         self.provenance: dict[str, Any] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
     def read_frames(self, episode: int, times: NDArray[np.int64]) -> NDArray[np.uint8]:
         frames: NDArray[np.uint8] = self._frames[episode, times]

@@ -8,7 +8,7 @@ from tests.known_models.benches import (
     criteria,
     lawful_episodes,
 )
-from tests.known_models.costly import OneToken, TokenHog, Untold
+from tests.known_models.costly import OneToken, TokenHog
 from tests.known_models.defects import (
     ActionBlind,
     BatchNormInTraining,
@@ -81,7 +81,6 @@ __all__ = [
     "Still",
     "TokenHog",
     "TunedWorse",
-    "Untold",
     "bench",
     "cases",
     "cases_behind_the_wall",

@@ -35,11 +35,3 @@ class TokenHog(OneToken):
     """Says the same 49 times: plans as well, for a thousand times the operations."""
 
     tokens_per_frame = 49
-
-
-class Untold(OneToken):
-    """Does not say what its latent is made of."""
-
-    @property
-    def tokens_per_frame(self):
-        raise AttributeError("tokens_per_frame")
