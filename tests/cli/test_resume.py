@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,21 +26,30 @@ def finished_cells(folder: Folder) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if name != "plan"}
 
 
-def hear_sigint() -> None:
-    """A shell makes what it runs in the background deaf to SIGINT, down to the last child."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@contextmanager
+def hearing_sigint() -> Iterator[None]:
+    """For starting a child: a shell makes what it runs in the background deaf to SIGINT.
+
+    A child keeps an ignored signal ignored, and takes any other back to its default. Not by
+    `preexec_fn`: that forks this process, of which libraries with threads warn.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def end_after(folder: Folder, num_cells: int, how: signal.Signals, *words: str | Path) -> Done:
     """Measure in another process, and send it a signal once so many cells are finished."""
-    process = subprocess.Popen(
-        [sys.executable, *words],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=hear_sigint,
-    )
+    with hearing_sigint():
+        process = subprocess.Popen(
+            [sys.executable, *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     started = time.monotonic()
     while len(list(folder.cells.glob("*.json"))) < num_cells:
         assert process.poll() is None, "it ended before it could be killed"
