@@ -25,7 +25,8 @@ from envelope.records import (
 )
 from envelope.strict import canonical
 from lewm.adapter import AuditableModel, load_model
-from lewm.collection.collect import NoisyExpert, walk
+from lewm.collection.collect import walk
+from lewm.collection.policies_named import case_policy
 from lewm.evaluation.cases import sample_cases
 from lewm.planning.plan_config import PlanConfig
 from lewm.planning.planner import make_planner
@@ -302,10 +303,10 @@ def _cases(world: Any, num: int, offset: int, seed: int) -> Cases:
 
 
 def _episodes(world: Any, num: int, length_env_steps: int, seed: int, purpose: str) -> Episodes:
-    """Lawful held-out episodes of the noisy expert; each purpose has a seed of its own."""
+    """Lawful held-out episodes of the world's own policy; each purpose has a seed of its own."""
     states, actions = walk(
         world,
-        NoisyExpert(),
+        case_policy(world),
         episodes=range(num),
         length_env_steps=length_env_steps,
         seed=derive_seed(seed, "episodes", purpose),
