@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perturbations import latents
+from perturbations import latents, probes
 from perturbations.nuisance import FrameSeeds
 from perturbations.nuisances import find
 from perturbations.seeding import derive_seed
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 Rows = dict[str, list[Any]]
 _DRAWS = 6
-_PROBE_WIDTH = 64
-_PROBE_UPDATES = 300
-_RIDGE = 1e-3
 
 
 def states_drawn(bench: "Bench") -> NDArray[np.float64]:
@@ -44,8 +41,8 @@ def cloud(bench: "Bench", states: NDArray[np.float64]) -> Rows:
     if not states.shape[1]:
         return columns
     columns |= {f"s_{i}": states[:, i].tolist() for i in range(states.shape[1])}
-    for name, said in (("linear", _linear_probe), ("mlp", _mlp_probe)):
-        found = _by_halves(said, numbers, states)
+    for name in probes.KINDS:
+        found = _by_halves(name, numbers, states)
         columns |= {f"{name}_{i}": found[:, i].tolist() for i in range(found.shape[1])}
     return columns
 
@@ -171,45 +168,11 @@ def _five_digits(z: Tensor) -> NDArray[np.float64]:
     return np.array([[float(f"{value:.5g}") for value in row] for row in z.double().tolist()])
 
 
-def _by_halves(probe: Any, z: NDArray[np.float64], states: NDArray[np.float64]) -> NDArray[Any]:
+def _by_halves(kind: str, z: NDArray[np.float64], states: NDArray[np.float64]) -> NDArray[Any]:
     """What a probe fitted on one half says of the other, both ways round, (N, S)."""
     half = len(z) // 2
     parts = (slice(None, half), slice(half, None))
     said = np.empty_like(states)
-    for fit, judged in (parts, parts[::-1]):
-        center, scale = states[fit].mean(axis=0), states[fit].std(axis=0) + 1e-12
-        z_center, z_scale = z[fit].mean(axis=0), z[fit].std(axis=0) + 1e-12
-        target = (states[fit] - center) / scale
-        found = probe((z[fit] - z_center) / z_scale, target, (z[judged] - z_center) / z_scale)
-        said[judged] = found * scale + center
+    for known, judged in (parts, parts[::-1]):
+        said[judged] = probes.fit(kind, z[known], states[known])(z[judged])
     return said
-
-
-def _linear_probe(
-    z: NDArray[np.float64], target: NDArray[np.float64], asked: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    gram = z.T @ z + _RIDGE * len(z) * np.eye(z.shape[1])
-    return np.asarray(asked @ np.linalg.solve(gram, z.T @ target))
-
-
-def _mlp_probe(
-    z: NDArray[np.float64], target: NDArray[np.float64], asked: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(0)
-        net = torch.nn.Sequential(
-            torch.nn.Linear(z.shape[1], _PROBE_WIDTH),
-            torch.nn.GELU(),
-            torch.nn.Linear(_PROBE_WIDTH, _PROBE_WIDTH),
-            torch.nn.GELU(),
-            torch.nn.Linear(_PROBE_WIDTH, target.shape[1]),
-        )
-        optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
-        inputs, wanted = (torch.from_numpy(part).float() for part in (z, target))
-        for _ in range(_PROBE_UPDATES):
-            optimizer.zero_grad(set_to_none=True)
-            loss = (net(inputs) - wanted).square().mean()
-            loss.backward()
-            optimizer.step()
-    with torch.no_grad():
-        return np.asarray(net(torch.from_numpy(asked).float()).double().numpy())

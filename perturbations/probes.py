@@ -1,0 +1,70 @@
+"""Probes: small models that read true quantities of the world out of latents.
+
+Shapes in this module:
+    N  states     D  latent width     Q  numbers to be read
+
+What a probe reads says what is in a latent, not that a planner can use it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Probe = Callable[[Array], Array]
+"""Reads (N, Q) out of latents (N, D)."""
+_WIDTH = 64
+_UPDATES = 300
+_RIDGE = 1e-3
+
+
+def fit(kind: str, z: Array, wanted: Array) -> Probe:
+    """Fit a probe; both sides are standardized by what it is fitted on.
+
+    Args:
+        kind: one of `KINDS`.
+        z: latents, (N, D).
+        wanted: what it is to read out of them, (N, Q).
+    """
+    center, scale = wanted.mean(axis=0), wanted.std(axis=0) + 1e-12
+    z_center, z_scale = z.mean(axis=0), z.std(axis=0) + 1e-12
+    read = KINDS[kind]((z - z_center) / z_scale, (wanted - center) / scale)
+    return lambda asked: np.asarray(read((asked - z_center) / z_scale) * scale + center)
+
+
+def _linear(z: Array, target: Array) -> Probe:
+    gram = z.T @ z + _RIDGE * len(z) * np.eye(z.shape[1])
+    weights = np.linalg.solve(gram, z.T @ target)
+    return lambda asked: np.asarray(asked @ weights)
+
+
+def _mlp(z: Array, target: Array) -> Probe:
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(
+            torch.nn.Linear(z.shape[1], _WIDTH),
+            torch.nn.GELU(),
+            torch.nn.Linear(_WIDTH, _WIDTH),
+            torch.nn.GELU(),
+            torch.nn.Linear(_WIDTH, target.shape[1]),
+        )
+        optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
+        inputs, wanted = (torch.from_numpy(part).float() for part in (z, target))
+        for _ in range(_UPDATES):
+            optimizer.zero_grad(set_to_none=True)
+            loss: Any = (net(inputs) - wanted).square().mean()
+            loss.backward()
+            optimizer.step()
+
+    def read(asked: Array) -> Array:
+        with torch.no_grad():
+            return np.asarray(net(torch.from_numpy(asked).float()).double().numpy())
+
+    return read
+
+
+KINDS: Mapping[str, Callable[[Array, Array], Probe]] = {"linear": _linear, "mlp": _mlp}
+"""Linear is ridge regression; MLP has two hidden layers of 64, always of the same first weights."""
