@@ -201,6 +201,10 @@ class Runner:
         self._ended[key.id] = finished.cell
         return finished.cell
 
+    def has(self, key: CellKey) -> bool:
+        """Whether a cell came to its end before, so that it would not run."""
+        return key.id in self._ended or self._stored(key) is not None
+
     def count(self, ended: Progress) -> None:
         """Take a cell into account that came to its end, here or in another process."""
         self.reused_cells += ended.reused

@@ -4,7 +4,6 @@ Shapes in this module:
     E  episodes     B  model steps     D  latent width     S  state width     N  cases of a batch
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,39 +24,42 @@ BATCH = 20
 Array = NDArray[np.float64]
 
 
-def batches(bench: "Bench") -> Iterator[Cell]:
-    """The candidate on the cases of the bench, in their order; each keeps one planner stream."""
+def first_cases(bench: "Bench") -> list[int]:
+    """Number of the first case of every batch."""
+    return list(range(0, len(bench.cases), BATCH))
+
+
+def batch_cell(bench: "Bench", first: int) -> Cell:
+    """The model on the cases of the bench from `first` on; each keeps one planner stream."""
     from perturbations.closed_loop import Loop
 
-    cases = bench.cases
-    for first in range(0, len(cases), BATCH):
-        part = slice(first, first + BATCH)
-        batch = Cases(cases.starts[part], cases.goals[part], cases.goal_offset_env_steps)
-        loop = Loop(
-            arm="model",
-            cases=batch,
-            streams=bench.streams_of_cases[part],
-            budget_env_steps=bench.budget_env_steps,
-            watched=False,
-            first_case=first,
-        )
-        condition: dict[str, Scalar] = {
-            "first_case": first,
-            "goal_offset_env_steps": cases.goal_offset_env_steps,
-            "budget_env_steps": bench.budget_env_steps,
-        }
-        key = bench.key(
-            SUITE,
-            "model",
-            condition,
-            cases=batch.digest,
-            streams=tuple(range(bench.profile.num_streams)),
-        )
-        yield bench.runner.run(key, partial(loop.run, bench))
+    cases, part = bench.cases, slice(first, first + BATCH)
+    batch = Cases(cases.starts[part], cases.goals[part], cases.goal_offset_env_steps)
+    loop = Loop(
+        arm="model",
+        cases=batch,
+        streams=bench.streams_of_cases[part],
+        budget_env_steps=bench.budget_env_steps,
+        watched=False,
+        first_case=first,
+    )
+    condition: dict[str, Scalar] = {
+        "first_case": first,
+        "goal_offset_env_steps": cases.goal_offset_env_steps,
+        "budget_env_steps": bench.budget_env_steps,
+    }
+    key = bench.key(
+        SUITE,
+        "model",
+        condition,
+        cases=batch.digest,
+        streams=tuple(range(bench.profile.num_streams)),
+    )
+    return bench.runner.run(key, partial(loop.run, bench))
 
 
 def interface_cell(base: "Bench", candidate: "Bench") -> Cell:
-    """What the two models make of the states of the base's own lawful episodes, by episode."""
+    """What the two models make of the states of the recorded scoring episodes, by episode."""
     key = candidate.key(
         SUITE,
         "model",
@@ -75,7 +77,7 @@ def _interface_rows(base: "Bench", candidate: "Bench") -> dict[str, list[Any]]:
     half of the episodes. `place_base`, `place_candidate`: errors of the place that a linear probe
     reads, fitted on the other half; `place`: distance from the mean place.
     """
-    states = base.lawful_scoring.block_states(base.block_size)  # (E, B+1, S)
+    states = base.scoring.block_states(base.block_size)  # (E, B+1, S)
     old, new = (_latents(bench, states) for bench in (base, candidate))
     places = states[..., list(getattr(base.world, "position_columns", (0, 1)))]
     columns: dict[str, list[Any]] = {

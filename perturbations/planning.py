@@ -13,6 +13,7 @@ from perturbations.suite import Suite
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
+    from perturbations.cells import CellKey
     from perturbations.closed_loop import Arm
 
 NAME = "planning"
@@ -71,22 +72,35 @@ def clean_cells(bench: "Bench") -> list[Cell]:
     from perturbations.closed_loop import Loop
 
     found = []
-    for stream in range(bench.profile.num_streams):
+    for stream, key in enumerate(_clean_keys(bench)):
         loop = Loop(
             arm="model",
             cases=bench.cases,
             streams=np.full(len(bench.cases), stream),
             budget_env_steps=bench.budget_env_steps,
         )
-        key = bench.key(
+        found.append(bench.runner.run(key, partial(loop.run, bench)))
+    return found
+
+
+def kept_clean_cells(bench: "Bench") -> list[Cell]:
+    """The same where all of them came to their end before; otherwise none, and none runs."""
+    kept = all(bench.runner.has(key) for key in _clean_keys(bench))
+    return clean_cells(bench) if kept else []
+
+
+def _clean_keys(bench: "Bench") -> list["CellKey"]:
+    """By planner stream."""
+    return [
+        bench.key(
             NAME,
             "model",
             {"stream": stream, **_about_cases(bench)},
             cases=bench.cases.digest,
             streams=(stream,),
         )
-        found.append(bench.runner.run(key, partial(loop.run, bench)))
-    return found
+        for stream in range(bench.profile.num_streams)
+    ]
 
 
 def paired_with(

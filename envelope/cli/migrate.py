@@ -99,7 +99,7 @@ def migrate(
         if recorded is not None:
             _require_recorded(work.model_state, recorded, choices.model)
         same = bench.identity == work.bench.identity
-        if not same and choices.num_workers > 1:
+        if not same and choices.num_workers > 1 and not _at_a_glance(suite, bench):
             run_calls_ahead(partial(_calls, lay_out), runner, num_workers=choices.num_workers)
         found = [] if same else suite.run(bench)
     with STOPWATCH.running("statistics"):
@@ -147,9 +147,14 @@ def _sides(
     return _Sides(work, Migration(work.bench, margins, monitors), bench, state)
 
 
+def _at_a_glance(suite: Migration, bench: Bench) -> bool:
+    """Whether the first batch settles it, which takes less time than starting processes."""
+    return suite.is_settled(suite.closed_loop(bench, looks=1))
+
+
 def _calls(lay_out: Callable[[Runner], _Sides], runner: Runner) -> Calls:
     sides = lay_out(runner)
-    return sides.suite.calls(sides.bench)
+    return [partial(sides.suite.run, sides.bench)]
 
 
 def _candidate_bench(work: Workbench, choices: Choices, path: Path) -> tuple[Bench, ModelState]:
