@@ -29,6 +29,7 @@ _FEW_RESAMPLES = 500
 """Of statistics that cannot be computed for all resamples at once."""
 MIN_EPISODES = 10
 """Fewer episodes have no bootstrap interval worth the name; the estimate is then left out."""
+_MOST_SHORT_RANKS = 2**15
 _RARE = 5.0
 _RARE_IN_A_SHARE = 15.0
 """With 5 to 15 failures' worth of cases the lower percentile lay above the truth in up to 4.8 % of
@@ -106,12 +107,11 @@ def median_ratio(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate | 
     top, bottom = _pair(over, under)
     if len(top) < MIN_EPISODES:
         return None
-    drawn = _draws(seed, len(top))
-    below = np.median(bottom[drawn], axis=1)
+    below = _resampled_medians(bottom, seed)
     if (below <= 0).any() or np.median(bottom) <= 0:
         return None
     value = float(np.median(top) / np.median(bottom))
-    ratios = np.median(top[drawn], axis=1) / below
+    ratios = _resampled_medians(top, seed) / below
     return _estimate(value, ratios, seed, len(top), tail=(1 - CONFIDENCE) / 2)
 
 
@@ -120,7 +120,7 @@ def median(values: ArrayLike, *, seed: int) -> Estimate | None:
     array = _episodes(values)
     if len(array) < MIN_EPISODES:
         return None
-    drawn = np.median(array[_draws(seed, len(array))], axis=1)
+    drawn = _resampled_medians(array, seed)
     return _estimate(float(np.median(array)), drawn, seed, len(array))
 
 
@@ -166,8 +166,8 @@ def auroc(unlawful: ArrayLike, lawful: ArrayLike, *, seed: int) -> Estimate | No
     if min(value, 1 - value) * num < _RARE:
         return clopper_pearson(value * num, num)
     counts = _counts(seed, num)
-    drawn = ((counts @ wins) * counts).sum(axis=1) / num**2
-    return _estimate(value, drawn, seed, num)
+    won = np.einsum("be,be->b", counts @ wins.astype(counts.dtype), counts)
+    return _estimate(value, won.astype(np.float64) / num**2, seed, num)
 
 
 def _estimate(
@@ -229,11 +229,28 @@ def _draws(seed: int, episodes: int) -> NDArray[np.int64]:
     return drawn
 
 
+def _resampled_medians(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Median of every resample, (B,): of the ranks, which sort ten times as fast as the values."""
+    num = len(values)
+    order = np.argsort(values, kind="stable")
+    ranks = np.empty(num, dtype=np.int16 if num <= _MOST_SHORT_RANKS else np.int64)
+    ranks[order] = np.arange(num)
+    drawn = np.sort(ranks[_draws(seed, num)], axis=1)
+    ascending = values[order]
+    upper = ascending[drawn[:, num // 2]]
+    return upper if num % 2 else (ascending[drawn[:, num // 2 - 1]] + upper) / 2
+
+
 @lru_cache(maxsize=16)
-def _counts(seed: int, episodes: int) -> NDArray[np.float64]:
-    """How often each resample holds each episode, (B, E)."""
-    counts = np.zeros((NUM_RESAMPLES, episodes))
-    np.add.at(counts, (np.arange(NUM_RESAMPLES)[:, None], _draws(seed, episodes)), 1.0)
+def _counts(seed: int, episodes: int) -> NDArray[np.floating]:
+    """How often each resample holds each episode, (B, E), in the shortest exact type.
+
+    Sums of products with halves are exact in either type: below 2^23 all multiples of 0.5 are
+    float32 numbers.
+    """
+    kind = np.float32 if episodes**2 < 2**23 else np.float64
+    counts = np.zeros((NUM_RESAMPLES, episodes), dtype=kind)
+    np.add.at(counts, (np.arange(NUM_RESAMPLES)[:, None], _draws(seed, episodes)), 1)
     counts.flags.writeable = False
     return counts
 

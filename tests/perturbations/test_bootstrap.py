@@ -31,6 +31,27 @@ def test_the_interval_of_a_ratio_of_medians_is_not_widened():
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(ratios, [0.025, 0.975])))
 
 
+@pytest.mark.parametrize("num", [10, 11, 24, 41])
+def test_medians_of_resamples_are_those_of_the_drawn_values_to_the_last_bit(num):
+    rng = np.random.default_rng(num)
+    for values in (rng.lognormal(size=num), np.round(rng.normal(size=num))):
+        drawn = np.median(values[bootstrap._draws(3, num)], axis=1)
+
+        assert np.array_equal(bootstrap._resampled_medians(values, 3), drawn)
+
+
+def test_comparisons_won_are_counted_exactly():
+    high, low = np.round(np.random.default_rng(0).normal(size=(2, 120)), 1)
+    wins = (high[:, None] > low) + 0.5 * (high[:, None] == low)
+    drawn = bootstrap._draws(0, 120)
+    shares = [wins[np.ix_(one, one)].mean() for one in drawn]
+    tail = bootstrap._expanded_tail(120)
+
+    found = bootstrap.auroc(high, low, seed=0)
+
+    assert [found.low, found.high] == list(np.quantile(shares, [tail, 1 - tail]))
+
+
 def test_few_episodes_have_no_bootstrap_interval():
     assert bootstrap.ratio_of_sums([1.0] * 9, [2.0] * 9, seed=0) is None
     assert bootstrap.auroc([1.0] * 9, [2.0] * 9, seed=0) is None

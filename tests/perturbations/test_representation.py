@@ -75,6 +75,16 @@ def test_a_background_reader_spends_its_latent_on_the_background():
     assert blind[key].high < 1e-9
 
 
+def test_characteristic_functions_by_powers_are_those_by_angles():
+    p = np.random.default_rng(0).standard_normal((50, 3))
+    angles = p * spectra._KNOTS[:, None, None]
+
+    found = spectra._characteristic(p)
+
+    np.testing.assert_allclose(found.real, np.cos(angles).mean(axis=1), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found.imag, np.sin(angles).mean(axis=1), rtol=0, atol=1e-14)
+
+
 def test_the_two_normality_tests_are_sensitive_to_different_things():
     rng = np.random.default_rng(0)
     gauss = spectra.normality(rng.standard_normal((400, 6)), seed=3)
