@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from perturbations import motion
 from perturbations.driven import replayed
 from perturbations.motion import Lawful
 from perturbations.nuisance import FrameSeeds
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 LEAST_MOTION = 0.5
 """Shown and lawful states must part by so many times a median lawful block's motion."""
 _STARTS_NEAR_WALLS = 20
+_MOST_ROUNDS = 8
 FRAMES_AFTER = 3
 """Frames that a clip has at least after the critical one, where episodes are long enough."""
 
@@ -56,6 +58,8 @@ class Clips:
     """Actions as the model is told them in the unlawful twin, (E, B, K, A)."""
     last: NDArray[np.int64]
     """Index of the last frame of the unlawful twin, (E,)."""
+    can_be_shown: bool = True
+    """Whether this world has what the event changes."""
     is_recorded: bool = False
     """Whether nobody can run the laws, so that parting by enough has to do."""
 
@@ -91,18 +95,24 @@ class Clips:
         if self.is_recorded:
             told_otherwise = (self.told != self.actions).any(axis=(1, 2, 3))
             return np.asarray(self._differs_in_a_frame(world) | told_otherwise)
-        return self._differs_in_a_frame(world) & (
-            self._breaks_motion(world) if self.violation.needs_motion else True
+        differs = self._differs_in_a_frame(world)
+        return (
+            differs & self._breaks_motion(world, differs)
+            if self.violation.needs_motion
+            else differs
         )
 
-    def _breaks_motion(self, world: "World") -> NDArray[np.bool_]:
+    def _breaks_motion(self, world: "World", asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Of the clips that are asked about, whether anything moves against the law."""
         broken = np.zeros(len(self.shown), dtype=bool)
         for time in range(self.num_frames - 1):
-            expected = self.shown[:, time]
+            rows = np.flatnonzero(asked & (time >= self.critical) & ~broken)
+            if not len(rows):
+                continue
+            expected = self.shown[rows, time]
             for step in range(self.actions.shape[2]):
-                expected = world.step(expected, self.actions[:, time, step])
-            error = world.distance(expected, self.shown[:, time + 1])
-            broken |= (time >= self.critical) & (error > 1e-6)
+                expected = world.step(expected, self.actions[rows, time, step])
+            broken[rows] = motion.parting(world, expected, self.shown[rows, time + 1]) > 1e-6
         return broken
 
     def _differs_in_a_frame(self, world: "World") -> NDArray[np.bool_]:
@@ -126,38 +136,65 @@ def make_clips(bench: "Bench", violation: Violation, magnitude: float) -> Clips:
     seed = derive_seed(bench.seed, "clips", violation.name, str(magnitude))
     rng = np.random.default_rng(seed)
     num = len(bench.scoring)
-    states, actions, source = _sources(bench, violation, rng)
+    can_be_shown = violation.can_be_shown(bench.world, magnitude)
+    enough = least_motion(bench) if violation.needs_motion else 0.0
+    states, actions, source = _sources(bench, violation.seeks_walls and can_be_shown, rng)
     criticals = criticals_of(bench)
     # Every source with every candidate, shuffled, so that the first that serves is a fair draw.
     order = rng.permutation(len(states) * len(criticals))
     row, critical = order // len(criticals), criticals[order % len(criticals)]
-    tried = Lawful(
-        bench.world, states[row], actions[row], critical * bench.block_size, bench.block_size
-    )
-    shown, possible = violation.happen(tried, magnitude, rng)
-    separation = _separation(bench, tried.states, shown)
-    serves = possible & (
-        (separation >= least_motion(bench)) if violation.needs_motion else np.True_
-    )
-    chosen = first_per_episode(source[row], serves, num)
+    chosen = np.zeros(num, dtype=np.int64)
+    shown = np.empty((num, *states.shape[1:]))
+    kept, separation = np.zeros(num, dtype=bool), np.zeros(num)
+    for part in _rounds(bench, source[row]) if can_be_shown else []:
+        part = part[~kept[source[row[part]]]]
+        if not len(part):
+            break
+        begin = critical[part] * bench.block_size
+        tried = Lawful(bench.world, states[row[part]], actions[row[part]], begin, bench.block_size)
+        seen, possible = violation.happen(tried, magnitude, rng)
+        apart = _separation(bench, tried.states, seen)
+        serves = possible & ((apart >= enough) if violation.needs_motion else np.True_)
+        of = source[row[part]]
+        first = first_per_episode(of, serves, num)
+        chosen[of[first]], shown[of[first]] = part[first], seen[first]
+        kept[of[first]], separation[of[first]] = serves[first], apart[first]
+    if not can_be_shown:
+        shown = states[row[chosen]]
     block = slice(None, None, bench.block_size)
     whole = bench.model_steps_per_episode * bench.block_size
-    actions = tried.actions[chosen, :whole].reshape(
+    taken = actions[row[chosen], :whole].reshape(
         num, bench.model_steps_per_episode, bench.block_size, -1
     )
     return Clips(
         violation=violation,
         magnitude=magnitude,
-        lawful=tried.states[chosen, : whole + 1][:, block],
-        shown=shown[chosen, : whole + 1][:, block],
-        actions=actions,
+        lawful=states[row[chosen], : whole + 1][:, block],
+        shown=shown[:, : whole + 1][:, block],
+        actions=taken,
         critical=critical[chosen],
-        kept=serves[chosen],
-        separation=separation[chosen],
+        kept=kept,
+        separation=separation,
         seeds=bench.episode_seeds(num),
-        told=actions,
+        told=taken,
         last=np.full(num, bench.model_steps_per_episode),
+        can_be_shown=can_be_shown,
     )
+
+
+def _rounds(bench: "Bench", source: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Candidates (C,), by the episode each is for, in the parts in which they are tried.
+
+    All at once, unless the world steps one state at a time: then one of every episode, and
+    another of those that it did not serve.
+    """
+    if not getattr(bench.world, "steps_one_by_one", False):
+        return [np.arange(len(source))]
+    order = np.argsort(source, kind="stable")
+    nth = np.empty(len(source), dtype=np.int64)
+    starts = np.searchsorted(source[order], source[order])
+    nth[order] = np.arange(len(source)) - starts
+    return [np.flatnonzero(nth == turn) for turn in range(min(int(nth.max()) + 1, _MOST_ROUNDS))]
 
 
 def least_motion(bench: "Bench") -> float:
@@ -165,19 +202,22 @@ def least_motion(bench: "Bench") -> float:
     states = bench.lawful_scoring.block_states(bench.block_size)
     flat_from = states[:, :-1].reshape(-1, states.shape[-1])
     flat_to = states[:, 1:].reshape(-1, states.shape[-1])
-    return LEAST_MOTION * float(np.median(bench.world.distance(flat_from, flat_to)))
+    return LEAST_MOTION * float(np.median(motion.parting(bench.world, flat_from, flat_to)))
 
 
 def _sources(
-    bench: "Bench", violation: Violation, rng: np.random.Generator
+    bench: "Bench", anywhere: bool, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Lawful states (E*R, T+1, S), actions (E*R, T, A), and the episode each comes from."""
     episodes, num = bench.lawful_scoring, len(bench.scoring)
-    repeats = _STARTS_NEAR_WALLS if violation.seeks_walls else 1
+    repeats = 1
+    if anywhere:
+        is_slow = getattr(bench.world, "steps_one_by_one", False)
+        repeats = _STARTS_NEAR_WALLS // 5 if is_slow else _STARTS_NEAR_WALLS
     source = np.tile(np.arange(num), repeats)
     actions = episodes.actions[source].astype(np.float64)
     start = episodes.states[source, 0]
-    if violation.seeks_walls:
+    if anywhere:
         start = bench.world.sample_states(rng, len(source))
     return replayed(bench, start, actions), actions, source
 
@@ -195,7 +235,7 @@ def _separation(
     """Largest distance over the frames, (E,)."""
     times = range(0, bench.model_steps_per_episode * bench.block_size + 1, bench.block_size)
     return np.asarray(
-        np.max([bench.world.distance(shown[:, t], lawful[:, t]) for t in times], axis=0)
+        np.max([motion.parting(bench.world, shown[:, t], lawful[:, t]) for t in times], axis=0)
     )
 
 

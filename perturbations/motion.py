@@ -4,7 +4,8 @@ Shapes in this module:
     E  clips     T  env steps     S  state width     A  action width     n  some of the clips
 
 The place of what moves is in the columns `position_columns` of a state (0 and 1 unless the world
-says otherwise); lengths are in the world's own units.
+says otherwise); lengths are in the world's own units, of which `units_per_px` make a pixel of a
+picture 224 wide.
 """
 
 from collections.abc import Callable
@@ -70,13 +71,14 @@ def replay(
     now = (lawful.here if start is None else start).copy()
     for since in range(last - int(begin.min())):
         rows = np.flatnonzero(begin + since < last)
-        actions = lawful.actions[rows, begin[rows] + since]
-        after = lawful.world.step(now[rows], actions)
-        if alter is not None:
-            under_way = (since < duration[rows])[:, None]
-            after = np.where(under_way, alter(now[rows], actions, since, rows), after)
-        now[rows] = after
-        shown[rows, begin[rows] + since + 1] = after
+        by_law = rows if alter is None else rows[since >= duration[rows]]
+        if len(by_law):
+            actions = lawful.actions[by_law, begin[by_law] + since]
+            now[by_law] = lawful.world.step(now[by_law], actions)
+        if alter is not None and len(altered := rows[since < duration[rows]]):
+            actions = lawful.actions[altered, begin[altered] + since]
+            now[altered] = alter(now[altered], actions, since, altered)
+        shown[rows, begin[rows] + since + 1] = now[rows]
     return shown
 
 
@@ -85,8 +87,25 @@ def columns(world: "World") -> list[int]:
     return list(getattr(world, "position_columns", (0, 1)))
 
 
+def in_units(world: "World", length_px: float) -> float | None:
+    """A length in px in the world's own units; none where it knows no pixels."""
+    units: float | None = getattr(world, "units_per_px", 1.0)
+    return None if units is None else length_px * units
+
+
+def parting(world: "World", states: "States", others: "States") -> NDArray[np.float64]:
+    """How far what moves is apart in two states each, (n,), in the world's own units."""
+    apart = getattr(world, "parting", world.distance)
+    return np.asarray(apart(states, others))
+
+
 def is_free(world: "World", states: "States") -> NDArray[np.bool_]:
-    """Whether each state is one that doing nothing leaves as it is, (n,)."""
+    """Whether what moves can be where each state has it, (n,).
+
+    The world says so, or doing nothing leaves the state as it is.
+    """
+    if hasattr(world, "is_free"):
+        return np.asarray(world.is_free(states))
     still = np.zeros((len(states), world.action_width))
     return np.asarray(np.isclose(world.step(states, still), states, atol=1e-6).all(axis=1))
 

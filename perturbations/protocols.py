@@ -37,7 +37,12 @@ class World(Protocol):
     `factor_table`, their role, default and limits (a colour whose upper limit is 1 goes from 0 to
     1, every other one from 0 to 255),
     `position_columns`, the columns of a state that hold the place of what moves (default 0, 1),
-    and `action_range`, lowest and highest action that is carried out as given.
+    `length_unit`, what places are measured in, such as `px`, and `action_range`, lowest and highest
+    action that is carried out as given. For events it may say `units_per_px`, how far a place moves
+    for one pixel of a picture 224 wide (default 1; none where places are no lengths in it),
+    `has_walls` (default true), `is_free(states)`, whether what moves can be there,
+    `parting(states, others)`, how far what moves is apart (default `distance`), and
+    `steps_one_by_one`, whether many states take as many times as long as one.
     """
 
     name: str

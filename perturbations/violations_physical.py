@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from perturbations.protocols import Actions, States, World
 
 _DURATION = "env_steps"
+_LENGTHS = ("px", "px_per_env_step")
+
+_NEED_TWO = ("action_swap", "rotated_motion")
 
 MakeAlter = Callable[[Lawful, float, np.random.Generator], Alter]
 
@@ -36,10 +39,17 @@ class Altered(Violation):
         self.alter = alter
         self.is_lasting = is_lasting
 
+    def can_be_shown(self, world: "World", magnitude: float) -> bool:
+        """Lengths need a world that knows pixels, a turn one with two numbers to an action."""
+        if self.unit in _LENGTHS and motion.in_units(world, magnitude) is None:
+            return False
+        return world.action_width > 1 or self.name not in _NEED_TWO
+
     def happen(self, lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Shown:
+        size = motion.in_units(lawful.world, magnitude) if self.unit in _LENGTHS else magnitude
         shown = motion.replay(
             lawful,
-            alter=self.alter(lawful, magnitude, rng),
+            alter=self.alter(lawful, size or 0.0, rng),
             num_env_steps=lawful.actions.shape[1] if self.is_lasting else round(magnitude),
         )
         return shown, np.ones(len(shown), dtype=bool)
@@ -51,8 +61,13 @@ class Teleport(Violation):
     name, unit = "teleport", "px"
     kind: Kind = "physical"
 
+    def can_be_shown(self, world: "World", magnitude: float) -> bool:
+        """Lengths need a world that knows pixels."""
+        return motion.in_units(world, magnitude) is not None
+
     def happen(self, lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Shown:
-        there, found = motion.free_place_at(lawful.world, lawful.here, magnitude, rng)
+        distance = motion.in_units(lawful.world, magnitude) or 0.0
+        there, found = motion.free_place_at(lawful.world, lawful.here, distance, rng)
         return motion.replay(lawful, start=there), found
 
 
@@ -63,9 +78,14 @@ class ThroughWall(Violation):
     kind: Kind = "physical"
     seeks_walls = True
 
+    def can_be_shown(self, world: "World", magnitude: float) -> bool:
+        """Needs walls, unless told that there are none, and pixels."""
+        return getattr(world, "has_walls", True) and motion.in_units(world, magnitude) is not None
+
     def happen(self, lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Shown:
         velocity = motion.intended_velocity(lawful, rng)
-        path = motion.StraightPath(lawful.world, lawful.here, velocity, magnitude)
+        length = motion.in_units(lawful.world, magnitude) or 0.0
+        path = motion.StraightPath(lawful.world, lawful.here, velocity, length)
         shown = motion.replay(lawful, alter=path.follow, num_env_steps=path.num_env_steps)
         return shown, path.crosses_a_wall()
 

@@ -167,7 +167,8 @@ class _Hidden(_Seen):
     kind: Kind = "visual"
 
     def can_be_shown(self, world: "World", magnitude: float) -> bool:
-        return {_AGENT, _BACKGROUND} <= set(factors(world))
+        knows_pixels = self.unit != "px" or motion.in_units(world, magnitude) is not None
+        return knows_pixels and {_AGENT, _BACKGROUND} <= set(factors(world))
 
     def hidden(self, world: "World", states: "States") -> "Frames":
         """Frames (n, H, W, 3) without the agent."""
@@ -193,7 +194,8 @@ class SecondAgent(_Hidden):
     def paint(
         self, world: "World", states: "States", magnitude: float, seeds: FrameSeeds, since: int
     ) -> "Frames":
-        there = _beside(world, states, magnitude, seeds.cases)
+        distance = motion.in_units(world, magnitude) or 0.0
+        there = _beside(world, states, distance, seeds.cases)
         other = world.render(there)
         is_agent = (other != self.hidden(world, there)).any(axis=-1, keepdims=True)
         return np.where(is_agent, other, world.render(states))

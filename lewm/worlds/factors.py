@@ -3,7 +3,8 @@
 A factor has a dotted name, such as `wall.color`. An *appearance* factor changes the
 picture alone; a *dynamics* factor changes what an action does, so a world with another
 value is another world for a planner. The split lets an audit call one a nuisance and the
-other a different task.
+other a different task. A *rendering* factor says how pictures are made for everybody who looks
+at this world: it is part of what a data set or record is about, and no nuisance.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ class Factor:
     each number lies in [`low`, `high`], whole unless `low` is a float.
     """
 
-    role: Literal["appearance", "dynamics"]
+    role: Literal["appearance", "dynamics", "rendering"]
     default: FactorValue
     low: int | float
     high: int | float

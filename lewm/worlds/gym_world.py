@@ -6,8 +6,9 @@ The minimum that its bare environment must offer is
     set_state(state)               put it there
 
 and, to be planned in, `solved(state, goal) -> bool`. Further methods and attributes are used where
-they are there: `set_goal(goal)`, `success_rule`, `state_columns`, `position_columns`. An
-environment without them gets hooks of its own and `lewm.worlds.register_world`:
+they are there: `set_goal(goal)`, `success_rule`, `state_columns`, `position_columns`,
+`length_unit`, `units_per_px` and `has_walls` (see `lewm.worlds.simulator.Hooks`). An environment
+without them gets hooks of its own and `lewm.worlds.register_world`:
 
     class PendulumHooks(Hooks):
         def get_state(self, env):
@@ -51,6 +52,8 @@ class OwnHooks(Hooks):
         """Read what the environment says about itself."""
         for name in ("state_columns", "position_columns"):
             setattr(self, name, tuple(getattr(env, name, getattr(Hooks, name))))
+        for name in ("length_unit", "units_per_px", "has_walls"):
+            setattr(self, name, getattr(env, name, getattr(Hooks, name)))
         self.success_rule = str(getattr(env, "success_rule", ""))
 
     def get_state(self, env: Any) -> States:

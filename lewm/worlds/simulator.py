@@ -47,6 +47,13 @@ class Hooks(ABC):
     """Name of the rule that `solved` applies."""
     restores_exactly: bool = True
     """Whether a step from a restored state equals an uninterrupted one bit for bit."""
+    length_unit: str = "world"
+    """What places and `distance` are measured in."""
+    units_per_px: float | None = None
+    """How far a place moves, in the world's own units, for one pixel of a picture 224 wide; none
+    where nobody said. Events that are given in pixels then cannot be shown."""
+    has_walls: bool = False
+    """Whether something stands in the way of what moves, with free places behind it."""
 
     @abstractmethod
     def get_state(self, env: Any) -> States:
@@ -93,6 +100,19 @@ class Hooks(ABC):
         apart = states[..., columns] - goals[..., columns]
         return np.asarray(np.sqrt((apart**2).sum(axis=-1)))
 
+    def parting(self, states: States, others: States) -> NDArray[np.float64]:
+        """How far what moves is apart in two states each, (N,); the goal's distance unless told.
+
+        The agent counts as well, also where the goal is about something else.
+        """
+        return self.distance(states, others)
+
+    def is_free(self, env: Any, state: States) -> bool:
+        """Whether what moves can be where `state` has it; what rests there stays, unless told."""
+        self.set_state(env, state)
+        env.step(np.zeros(env.action_space.shape, env.action_space.dtype))
+        return bool(np.isclose(self.get_state(env), state, atol=1e-6).all())
+
     def render(self, env: Any) -> NDArray[np.uint8]:
         """The environment's own picture, (H, W, 3)."""
         return np.asarray(env.render())
@@ -118,6 +138,9 @@ class Simulator:
     Some calls go beyond that: `step_towards` judges as the environment itself does, also where it
     stops within a step; `settled` is where an episode begins that starts at a recorded state.
     """
+
+    steps_one_by_one = True
+    """Whether many states take as many times as long as one."""
 
     def __init__(
         self,
@@ -173,6 +196,11 @@ class Simulator:
         self._apply(self.factors)
         self.state_width = len(hooks.get_state(self._env))
         self.position_columns = hooks.position_columns
+        self.length_unit = hooks.length_unit
+        self.units_per_px = hooks.units_per_px
+        self.has_walls = hooks.has_walls
+        self._painter: Simulator | None = None
+        """Draws under other factors, so that this environment need not start afresh."""
 
     def with_factors(self, changes: Mapping[str, FactorValue]) -> "Simulator":
         """A world with these values changed and all others kept; it has its own environment."""
@@ -230,7 +258,8 @@ class Simulator:
         Args:
             states: (N, S).
             factors: appearance factors for this call alone: one value for all, or one per state
-                with N in front. Each other value restarts the environment, which is slow.
+                with N in front. A second environment draws them, and starts afresh for each
+                value that it did not draw last.
 
         Returns:
             frames (N, P, P, 3).
@@ -241,11 +270,8 @@ class Simulator:
         rows = _rows("states", states, self.state_width)
         looks = self._looks(factors or {}, len(rows))
         frames = np.empty((len(rows), self.size_px, self.size_px, 3), dtype=np.uint8)
-        for row, state in enumerate(rows):
-            self._apply({**self.factors, **looks[row]})
-            self._restore(state)
-            frames[row] = resized(self.hooks.render(self._env), self.size_px)
-        self._apply(self.factors)
+        for row in sorted(range(len(rows)), key=lambda row: repr(looks[row])):
+            frames[row] = self._drawn(rows[row], {**self.factors, **looks[row]})
         return frames
 
     def solved(self, states: ArrayLike, goals: ArrayLike) -> NDArray[np.bool_]:
@@ -292,6 +318,17 @@ class Simulator:
             )
         return found
 
+    def parting(self, states: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
+        """How far what moves is apart in two states each, (N,), in the world's own units."""
+        return self.hooks.parting(np.asarray(states, np.float64), np.asarray(others, np.float64))
+
+    def is_free(self, states: ArrayLike) -> NDArray[np.bool_]:
+        """Whether what moves can be where each state (N, S) has it, (N,)."""
+        self._apply(self.factors)
+        self._held = None
+        rows = _rows("states", states, self.state_width)
+        return np.array([self.hooks.is_free(self._env, row) for row in rows], dtype=bool)
+
     def settled(self, states: ArrayLike) -> States:
         """Where episodes begin that start at recorded states, (N, S)."""
         self._apply(self.factors)
@@ -322,6 +359,17 @@ class Simulator:
             self._held = after[row].tobytes()
         return after, arrived
 
+    def _drawn(self, state: States, factors: dict[str, FactorValue]) -> NDArray[np.uint8]:
+        painter = self if factors == self.factors else self._other()
+        painter._apply(factors)
+        painter._restore(state)
+        return resized(self.hooks.render(painter._env), self.size_px)
+
+    def _other(self) -> "Simulator":
+        if self._painter is None:
+            self._painter = self.with_factors({})
+        return self._painter
+
     def _restore(self, state: States) -> None:
         self._held = None  # should it fail halfway
         self.hooks.set_state(self._env, state)
@@ -348,7 +396,7 @@ class Simulator:
             factor = find(self.factor_table, name)
             if factor.role != "appearance":
                 raise LewmError(
-                    f"{name} is a dynamics factor, render changes appearance factors only",
+                    f"{name} is a {factor.role} factor, render changes appearance factors only",
                     next_step="build the other world with with_factors and render that",
                 )
             rows = np.broadcast_to(

@@ -25,6 +25,9 @@ class TwoRoomHooks(VariationHooks):
 
     state_columns = ("proprio",)
     success_rule = TwoRoom.success_rule
+    length_unit = "px"
+    units_per_px = 1.0
+    has_walls = True
 
     def get_state(self, env: Any) -> States:
         """Where the agent is."""

@@ -55,7 +55,7 @@ class VariationHooks(Hooks):
     def apply_factors(self, env: Any, factors: Mapping[str, FactorValue]) -> None:
         """Reset with these factors."""
         self.set_factors(env, factors)
-        env.reset(seed=0, options=NOTHING_RESAMPLED)
+        restart(env, seed=0)
 
     def set_factors(self, env: Any, factors: Mapping[str, FactorValue]) -> None:
         """Make these values what the next reset starts from.
@@ -84,6 +84,25 @@ class VariationHooks(Hooks):
                     next_step="choose a value inside the range of each of its numbers",
                 )
             leaf.set_init_value(wanted)
+
+
+def restart(env: Any, *, options: Mapping[str, Any] = NOTHING_RESAMPLED, **seed: int) -> None:
+    """Reset an environment to the factors it was given.
+
+    Raises:
+        LewmError: it allows them one by one, and not with each other.
+    """
+    try:
+        env.reset(options=dict(options), **seed)
+    except AssertionError:
+        for name, leaf in _leaves(env.variation_space):
+            if not leaf.constrain_fn(leaf.value):
+                raise LewmError(
+                    f"{name} is {np.asarray(leaf.value).tolist()}, which the environment does not "
+                    "allow beside the other factors",
+                    next_step=f"give {name} another value as well, until they fit each other",
+                ) from None
+        raise
 
 
 def _leaves(space: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

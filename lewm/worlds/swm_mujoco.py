@@ -10,12 +10,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lewm.worlds.factors import FactorValue
+from lewm.worlds.factors import Factor, FactorValue
 from lewm.worlds.simulator import Columns, Hooks, States
-from lewm.worlds.swm_factors import NOTHING_RESAMPLED, VariationHooks
+from lewm.worlds.swm_factors import NOTHING_RESAMPLED, VariationHooks, restart
+
+_TOUCHING_M = 0.001
+
+PLAIN = "rendering.plain"
+"""Factor: 1 draws without shadows, mirrors and smoothed edges, many times as fast."""
 
 
-class ReacherHooks(VariationHooks):
+class MuJoCoHooks(VariationHooks):
+    """Hooks of an environment that MuJoCo draws."""
+
+    def factors(self, env: Any) -> Mapping[str, Factor]:
+        """The environment's own, and how it is drawn."""
+        return {**super().factors(env), PLAIN: Factor("rendering", 0, 0, 1, "")}
+
+    @staticmethod
+    def draw_plainly(model: Any) -> None:
+        """Leave away what costs most; before anything is drawn of this model."""
+        model.vis.quality.offsamples = 0
+        model.light_castshadow[:] = 0
+        model.mat_reflectance[:] = 0
+
+
+class ReacherHooks(MuJoCoHooks):
     """A two-joint arm; the goal is another pair of joint angles, in radians.
 
     A state holds joint angles (2), their velocities (2) and the solver's warm start (2).
@@ -23,6 +43,10 @@ class ReacherHooks(VariationHooks):
 
     state_columns = ("qpos", "qvel")
     success_rule = "reacher/0.05rad"
+    length_unit = "rad"
+    units_per_px = 0.0116
+    """A camera 0.75 m above, 45 degrees wide, shows 2.77 mm per pixel; the tip of the stretched arm
+    is 0.24 m from its shoulder. A bent arm, or the outer joint, moves the tip by less."""
 
     def get_state(self, env: Any) -> States:
         """See the class."""
@@ -41,7 +65,15 @@ class ReacherHooks(VariationHooks):
         """Reset with these factors, always into a newly built model."""
         env.mark_dirty()
         self.set_factors(env, factors)
-        env.reset(seed=0, options=NOTHING_RESAMPLED)
+        restart(env, seed=0)
+        if factors[PLAIN]:
+            self.draw_plainly(env.env.physics.model)
+
+    def is_free(self, env: Any, state: States) -> bool:
+        """Within the joints' limits; the arm touches nothing."""
+        model = env.env.physics.model
+        low, high = np.where(model.jnt_limited[:, None], model.jnt_range, [[-np.inf, np.inf]]).T
+        return bool(((state[:2] >= low) & (state[:2] <= high)).all())
 
     def sample_state(self, env: Any, rng: np.random.Generator) -> States:
         """At rest, every joint anywhere in its range, as the environment's reset draws it."""
@@ -78,7 +110,7 @@ class ReacherHooks(VariationHooks):
         return {"qpos": states[:, :2], "qvel": states[:, 2:4]}
 
 
-class CubeHooks(VariationHooks):
+class CubeHooks(MuJoCoHooks):
     """A robot arm and a cube; the goal is another place of the cube, in metres.
 
     A state holds positions and velocities of all joints, the actuators' activation, the solver's
@@ -88,6 +120,10 @@ class CubeHooks(VariationHooks):
 
     state_columns = ("qpos", "qvel")
     success_rule = "cube/40mm"
+    length_unit = "m"
+    units_per_px = 0.0033
+    """Metres at the middle of the table, from left to right: the camera is 0.885 m away and 45
+    degrees wide. Towards the camera a pixel spans 1.4 times as much."""
     _within_m = 0.04
     _cube = slice(0, 0)  # where a state holds the cube's place; apply_factors finds out
 
@@ -115,7 +151,12 @@ class CubeHooks(VariationHooks):
         env.np_random = np.random.default_rng(0)
         env.mark_dirty()
         self.set_factors(env, factors)
-        env.reset(options={**NOTHING_RESAMPLED, "task_id": 1})
+        restart(env, options={**NOTHING_RESAMPLED, "task_id": 1})
+        if factors[PLAIN]:
+            self.draw_plainly(env._model)
+            if env._renderer is not None:  # made while the model was compiled
+                env._renderer.close()
+                env._initialize_renderer()
         first = int(env._model.joint("object_joint_0").qposadr[0])
         self._cube, self.position_columns = slice(first, first + 3), (first, first + 1)
 
@@ -157,6 +198,27 @@ class CubeHooks(VariationHooks):
         """Of the cube, in metres."""
         apart = states[..., self._cube] - goals[..., self._cube]
         return np.asarray(np.linalg.norm(apart, axis=-1))
+
+    def parting(self, states: States, others: States) -> NDArray[np.float64]:
+        """Of the cube or of the gripper, whichever is more, in metres."""
+        gripper = slice(-12, -9)
+        apart = states[..., gripper] - others[..., gripper]
+        return np.maximum(self.distance(states, others), np.linalg.norm(apart, axis=-1))
+
+    def is_free(self, env: Any, state: States) -> bool:
+        """The cube is over the table where the environment puts cubes, and in nothing else."""
+        place = state[self._cube][:2]
+        low, high = env._object_sampling_bounds
+        if not ((place >= low) & (place <= high)).all():
+            return False
+        self.set_state(env, state)
+        model, data = env._model, env._data
+        cube = int(model.joint("object_joint_0").bodyid[0])
+        pairs = model.geom_bodyid[data.contact.geom]
+        elsewhere = (pairs == cube).any(axis=1) & (pairs != cube).any(axis=1)
+        deep = data.contact.dist < -_TOUCHING_M
+        on_the_floor = (pairs == 0).any(axis=1)
+        return not bool((elsewhere & deep & ~on_the_floor).any())
 
     def states_from(self, env: Any, columns: Columns) -> States:
         """Of recorded `qpos` and `qvel`, as the evaluation of the reference sets them."""

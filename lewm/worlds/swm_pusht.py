@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from lewm.errors import LewmError
 from lewm.worlds.factors import FactorValue
 from lewm.worlds.simulator import Columns, States
-from lewm.worlds.swm_factors import NOTHING_RESAMPLED, VariationHooks
+from lewm.worlds.swm_factors import VariationHooks, restart
 
 _RECORDED = 7
 _DRAWS = 100
+_INSIDE = (22.0, 490.0)
+"""Where the agent's place can be, of 512 px, at its usual size."""
 _TEE_WIDTH_IN_SCALES = 4.0
 
 
@@ -34,6 +36,9 @@ class PushTHooks(VariationHooks):
     position_columns = (0, 1)
     success_rule = "pusht/20px-20deg"
     restores_exactly = False
+    length_unit = "px_of_512"
+    units_per_px = 512 / 224
+    has_walls = True  # the block
 
     def get_state(self, env: Any) -> States:
         """See the module."""
@@ -61,7 +66,7 @@ class PushTHooks(VariationHooks):
             LewmError: this release draws every T at one size, and another was asked for.
         """
         self.set_factors(env, factors)
-        env.reset(seed=0, options=NOTHING_RESAMPLED)
+        restart(env, seed=0)
         scale = float(env.variation_space["block"]["scale"].value)
         is_tee = env.shapes[int(env.variation_space["block"]["shape"].value)] == "T"
         if (
@@ -89,6 +94,13 @@ class PushTHooks(VariationHooks):
             f"agent and block touched in each of {_DRAWS} draws",
             next_step="choose a smaller agent or block",
         )
+
+    def is_free(self, env: Any, state: States) -> bool:
+        """The agent is in the square and does not touch the block."""
+        if not ((state[:2] >= _INSIDE[0]) & (state[:2] <= _INSIDE[1])).all():
+            return False
+        self.set_state(env, state)
+        return not _touch(env)
 
     def set_goal(self, env: Any, goal: States) -> None:
         """As the evaluation of the reference gives it."""

@@ -66,6 +66,8 @@ class TwoRoom:
     action_range = (-1.0, 1.0)
     """Lowest and highest action, in each component, that is carried out as given."""
     position_columns = (0, 1)
+    length_unit = "px"
+    """Of the 224-pixel picture, whatever size is rendered."""
     state_columns = ("state",)
     factor_table = FACTORS
 
