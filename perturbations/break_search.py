@@ -16,11 +16,17 @@ from perturbations.joint import mixed
 from perturbations.mixture import Look, Mix
 from perturbations.nuisance import FrameSeeds
 from perturbations.seeding import derive_seed
-from perturbations.worst_case import NUM_BISECTIONS, NUM_MIXES, NUM_TRIES
 
 if TYPE_CHECKING:
     from perturbations.admitted import Extent
     from perturbations.bench import Bench
+
+NUM_TRIES = 3
+"""Plans of one case that a class may try to break before it is given up; of a mix, the same."""
+NUM_BISECTIONS = 3
+"""Halvings that then look for a smaller change."""
+NUM_MIXES = 12
+"""Mixes at the ends of their ranges of which the joint search tries the farthest ones."""
 
 Survives = Callable[[NDArray[np.int64], Sequence[Mix]], NDArray[np.bool_]]
 """(rows of cases, a mix for each) to whether each is solved under it."""

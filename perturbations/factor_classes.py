@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from envelope.records import Criteria
 from perturbations import color
+from perturbations.color_ways import TARGETS, is_open
 from perturbations.nuisance import FrameSeeds, Nuisance, as_factor, factors, grey_levels
-from perturbations.nuisances import NUISANCES, TARGETS, is_open
 
 if TYPE_CHECKING:
     from perturbations.protocols import Frames, States, World
@@ -107,19 +106,3 @@ def appearance(world: "World") -> Mapping[str, Any]:
     """The appearance factors of a world with their limits, by dotted name."""
     table: Mapping[str, Any] = getattr(world, "factor_table", {})
     return {name: factor for name, factor in table.items() if factor.role == "appearance"}
-
-
-def spelt_out(criteria: Criteria, world: "World") -> Criteria:
-    """The criteria with one class per appearance factor instead of `factor:*`.
-
-    A factor that another class of the criteria is about is left to that class.
-    """
-    if EVERY not in criteria.nuisances:
-        return criteria
-    named = {name: s for name, s in criteria.nuisances.items() if name != EVERY}
-    taken = {name.removeprefix(PREFIX) for name in named if name in NUISANCES or PREFIX in name}
-    strengths = criteria.nuisances[EVERY]
-    for factor in appearance(world):
-        if factor not in taken:
-            named[f"{PREFIX}{factor}"] = strengths
-    return criteria.model_copy(update={"nuisances": named})

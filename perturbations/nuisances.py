@@ -17,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envelope.errors import EnvelopeError
+from envelope.records import Criteria
 from perturbations import color, pixels
+from perturbations.color_ways import TARGETS, is_open
+from perturbations.factor_classes import EVERY, PREFIX, FactorClass, appearance
 from perturbations.nuisance import FrameSeeds, Nuisance, as_factor, factors, grey_levels
 
 if TYPE_CHECKING:
@@ -25,20 +28,6 @@ if TYPE_CHECKING:
 
 PICTURE_PX = 224
 """Width of the picture that lengths are counted in."""
-
-TARGETS: Mapping[str, tuple[int, int, int]] = {
-    "to_red": (255, 0, 0),
-    "to_yellow": (255, 255, 0),
-    "to_green": (0, 128, 0),
-    "to_blue": (0, 0, 255),
-    "to_navy": (0, 0, 128),
-    "to_magenta": (255, 0, 255),
-    "to_grey": (128, 128, 128),
-}
-"""Where colour classes can go; sRGB grey levels."""
-VISIBLE_DELTA_E = 20.0
-"""Agent and background stay at least so far apart: a nuisance must not hide the agent."""
-_SHORTEST_PATH_DELTA_E = 10.0
 
 
 class _Color(Nuisance):
@@ -227,9 +216,7 @@ def find(name: str) -> Nuisance:
     Raises:
         EnvelopeError: there is none.
     """
-    if name.startswith("factor:"):
-        from perturbations.factor_classes import FactorClass
-
+    if name.startswith(PREFIX):
         return FactorClass(name)
     if name not in NUISANCES:
         raise EnvelopeError(
@@ -239,18 +226,20 @@ def find(name: str) -> Nuisance:
     return NUISANCES[name]
 
 
-def is_open(
-    start: NDArray[np.float64], end: NDArray[np.float64], other: NDArray[np.float64] | None
-) -> bool:
-    """Whether the way from start to end (Lab) leads somewhere, and not past the other colour."""
-    way = end - start
-    length = float(np.linalg.norm(way))
-    if length < _SHORTEST_PATH_DELTA_E:
-        return False
-    if other is None:
-        return True
-    share = np.clip(np.dot(other - start, way) / length**2, 0, 1)
-    return float(np.linalg.norm(start + share * way - other)) >= VISIBLE_DELTA_E
+def spelt_out(criteria: Criteria, world: "World") -> Criteria:
+    """The criteria with one class per appearance factor instead of `factor:*`.
+
+    A factor that another class of the criteria is about is left to that class.
+    """
+    if EVERY not in criteria.nuisances:
+        return criteria
+    named = {name: s for name, s in criteria.nuisances.items() if name != EVERY}
+    taken = {name.removeprefix(PREFIX) for name in named if name in NUISANCES or PREFIX in name}
+    strengths = criteria.nuisances[EVERY]
+    for factor in appearance(world):
+        if factor not in taken:
+            named[f"{PREFIX}{factor}"] = strengths
+    return criteria.model_copy(update={"nuisances": named})
 
 
 def _stand_out(world: "World") -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Clips of recorded episodes: as in `perturbations.clips`, without a simulator.
+"""Clips of recorded episodes: as in `perturbations.clip`, without a simulator.
 
 Shapes in this module:
     E  episodes     T  env steps     B  model steps     K  env steps per block
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbations.clips import FRAMES_AFTER, LEAST_MOTION, Clips, criticals_of, first_per_episode
+from perturbations.clip import FRAMES_AFTER, LEAST_MOTION, Clips, criticals_of, first_per_episode
 from perturbations.motion import Lawful
 from perturbations.seeding import derive_seed
 from perturbations.splices import Spliced, splice_of

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbations.clips import FRAMES_AFTER
+from perturbations.clip import FRAMES_AFTER
 from perturbations.motion import Lawful
 from perturbations.violation import Violation
 

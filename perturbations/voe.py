@@ -15,7 +15,7 @@ from perturbations.suite import Suite
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
-    from perturbations.clips import Clips
+    from perturbations.clip import Clips
 
 NAME = "voe"
 _ORACLE_SHARE = 0.95

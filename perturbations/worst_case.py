@@ -18,6 +18,7 @@ from envelope.records import (
 )
 from perturbations import admitted, bootstrap, planning, rows
 from perturbations.admitted import Extent
+from perturbations.break_search import NUM_BISECTIONS, NUM_TRIES, search
 from perturbations.joint import LOOP as JOINT
 from perturbations.joint import has_several, reached, scaled
 from perturbations.suite import Suite
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from perturbations.bench import Bench
 
 NAME = "worst_case"
-NUM_TRIES = 3
-"""Plans of one case that a class may try to break before it is given up; of a mix, the same."""
-NUM_BISECTIONS = 3
-"""Halvings that then look for a smaller change."""
-NUM_MIXES = 12
-"""Mixes at the ends of their ranges of which the joint search tries the farthest ones."""
 
 
 class WorstCase(Suite):
@@ -128,8 +123,6 @@ def condition(extents: Sequence[Extent]) -> dict[str, Scalar]:
 
 
 def _cell(bench: "Bench", extents: Sequence[Extent], numbers: NDArray[np.int64]) -> Cell:
-    from perturbations.break_search import search
-
     key = bench.key(
         NAME,
         "model",

@@ -37,7 +37,8 @@ from perturbations import audit
 from perturbations.bench import Bench
 from perturbations.cells import Runner
 from perturbations.episodes import Cases, Episodes
-from perturbations.factor_classes import EVERY, spelt_out
+from perturbations.factor_classes import EVERY
+from perturbations.nuisances import spelt_out
 from perturbations.protocols import Planner
 from perturbations.seeding import derive_seed
 from perturbations.stopwatch import STOPWATCH

@@ -22,7 +22,7 @@ from envelope.records import Envelope, Estimate, Strength
 from lewm.adapter import load_model
 from lewm.pretrained import bundled, recipe
 from perturbations import color
-from perturbations.nuisances import TARGETS
+from perturbations.color_ways import TARGETS
 from tests.benchmarks.color_loop import Found, Loop
 from tests.benchmarks.color_twin_recipe import NAME
 

@@ -9,9 +9,9 @@ from envelope.cli.workbench import criteria_for
 from envelope.criteria import default_criteria
 from lewm.worlds.two_room import TwoRoom
 from perturbations import color
-from perturbations.factor_classes import EVERY, spelt_out
+from perturbations.factor_classes import EVERY
 from perturbations.nuisance import FrameSeeds
-from perturbations.nuisances import find
+from perturbations.nuisances import find, spelt_out
 from tests import known_models as known
 from tests import reference
 

@@ -4,8 +4,9 @@ import pytest
 from envelope.errors import EnvelopeError
 from lewm.worlds.two_room import TwoRoom
 from perturbations import color
+from perturbations.color_ways import TARGETS
 from perturbations.nuisance import FrameSeeds
-from perturbations.nuisances import NUISANCES, PICTURE_PX, TARGETS, find
+from perturbations.nuisances import NUISANCES, PICTURE_PX, find
 
 CLASSES = list(NUISANCES)
 
