@@ -1,13 +1,12 @@
 """The five files of a measured model: where they are, how they are written and read."""
 
-import json
 import os
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from envelope.errors import BadFile
 from envelope.records import Envelope, Measurements, Record
-from envelope.strict import MAX_JSON_BYTES, load_json, parse_record
+from envelope.strict import MAX_JSON_BYTES, indented, load_json, parse_record
 
 R = TypeVar("R", bound=Record)
 MAX_MEASUREMENTS_BYTES = 2**28
@@ -103,17 +102,22 @@ def read_record(path: Path, model: type[R], *, max_bytes: int = MAX_JSON_BYTES) 
 
 def write_record(path: Path, record: Record) -> None:
     """One record as JSON with sorted keys, whole or not at all."""
-    write_whole(path, _record_bytes(record))
+    write_whole(path, file_bytes(record))
 
 
-def as_stored(record: R) -> R:
-    """The record as a reader of its file has it: equal, with the keys of every mapping sorted."""
-    return type(record).model_validate_json(_record_bytes(record))
+def file_bytes(record: Record) -> bytes:
+    """What the file of a record holds."""
+    return indented(record.model_dump(mode="json"))
 
 
-def _record_bytes(record: Record) -> bytes:
-    content = record.model_dump(mode="json")
-    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+def as_stored(record: R, data: bytes | None = None) -> R:
+    """The record as a reader of its file has it: equal, with the keys of every mapping sorted.
+
+    Args:
+        record: any record.
+        data: what its file holds, where that is known already.
+    """
+    return type(record).model_validate_json(file_bytes(record) if data is None else data)
 
 
 def write_whole(path: Path, data: bytes) -> None:

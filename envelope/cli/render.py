@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from envelope.cli.files import Folder, as_stored, write_record, write_whole
+from envelope.cli.files import Folder, as_stored, file_bytes, write_whole
 from envelope.deploy import parse_deploy
 from envelope.deploy_template import deploy_template
 from envelope.draft import draft
@@ -30,8 +30,11 @@ def write_record_and_report(
             present template says.
         criteria: judge by these instead of those of the plan.
     """
-    measurements = as_stored(measurements)  # what is drafted and drawn again has the same bytes
-    envelope = as_stored(draft(measurements, criteria and as_stored(criteria)))
+    run_file = file_bytes(measurements)
+    measurements = as_stored(measurements, run_file)  # drafted and drawn again: the same bytes
+    envelope = draft(measurements, criteria and as_stored(criteria))
+    record_file = file_bytes(envelope)
+    envelope = as_stored(envelope, record_file)
     page = render(envelope, measurements)
     template = deploy_template(
         envelope,
@@ -39,8 +42,8 @@ def write_record_and_report(
         _checkpoint_name(files, checkpoint, envelope),
     )
     files.attestation.unlink(missing_ok=True)
-    write_record(files.measurements, measurements)
-    write_record(files.envelope, envelope)
+    write_whole(files.measurements, run_file)
+    write_whole(files.envelope, record_file)
     write_whole(files.report, page)
     write_whole(files.deploy, template.encode())
     return envelope

@@ -6,8 +6,9 @@ that are not finite or not exact, aliases, tags, deep nesting, anything oversize
 """
 
 from envelope.strict.fields import parse_record
-from envelope.strict.json_text import MAX_JSON_BYTES, canonical, json_marks, load_json
+from envelope.strict.json_text import MAX_JSON_BYTES, json_marks, load_json
 from envelope.strict.text import MAX_DEPTH, MAX_INTEGER, Marks, Position
+from envelope.strict.written import canonical, indented
 from envelope.strict.yaml_text import MAX_YAML_BYTES, load_yaml
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Marks",
     "Position",
     "canonical",
+    "indented",
     "json_marks",
     "load_json",
     "load_yaml",

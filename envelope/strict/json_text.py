@@ -1,4 +1,4 @@
-"""JSON, read strictly, and its canonical form."""
+"""JSON, read strictly."""
 
 import json
 import re
@@ -31,18 +31,6 @@ _SURROGATE = re.compile(r"\\u[dD]")
 
 class _RepeatedKey(ValueError):
     """Found inside the parser's callback, where the position is not known."""
-
-
-def canonical(value: object) -> bytes:
-    """Serialise as RFC 8785, so that equal values have equal bytes in every language.
-
-    Raises:
-        ValueError: NaN, an infinity, an integer beyond 2^53 - 1, or a type JSON does not have.
-    """
-    import rfc8785
-
-    # The library's own argument type is recursive and cannot be met by a plain `object`.
-    return rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
 def load_json(
