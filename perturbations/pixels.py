@@ -6,7 +6,6 @@ Shapes in this module:
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from perturbations import color
 
@@ -28,6 +27,8 @@ def gain(frames: Frames, factor: float) -> Frames:
 
 def blur(frames: Frames, radius: float) -> Frames:
     """Gaussian blur with standard deviation `radius`, in pixels of the frame."""
+    from scipy import ndimage  # a tenth of a second that no reader of records should wait
+
     sigma = (0, radius, radius, 0)
     blurred = ndimage.gaussian_filter(frames.astype(np.float32), sigma, mode="nearest")
     return np.asarray(np.rint(blurred).astype(np.uint8))

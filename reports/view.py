@@ -1,6 +1,7 @@
 """The record, indexed for reading: nothing is computed here that the record does not say."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,11 +25,13 @@ class View:
     numbers: Mapping[str, str] = field(default_factory=dict)
     """Number of each section by its anchor."""
     _claim_at: dict[str, int] = field(init=False)
+    _claims_under: dict[str, list[Claim]] = field(init=False)
     _evidence_at: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         record = self.envelope
         object.__setattr__(self, "_claim_at", {c.id: i for i, c in enumerate(record.claims)})
+        object.__setattr__(self, "_claims_under", _by_prefix(record.claims))
         places = {m.id: i for i, m in enumerate(self.evidence)}
         object.__setattr__(self, "_evidence_at", places)
 
@@ -61,7 +64,7 @@ class View:
 
     def claims_under(self, prefix: str) -> list[Claim]:
         """Claims whose id is the prefix or lies below it."""
-        return [c for c in self.envelope.claims if below(c.id, prefix)]
+        return self._claims_under.get(prefix, [])
 
     def claims_on(self, path: str) -> list[Claim]:
         """Claims that rest on a field, on one below it, or on one that contains it."""
@@ -149,6 +152,16 @@ def dotted(path: str) -> Html:
 def below(path: str, prefix: str) -> bool:
     """Whether a dotted path is the prefix or lies below it."""
     return path == prefix or path.startswith(prefix + ".")
+
+
+def _by_prefix(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
+    """Claims in order, by their id and everything above it."""
+    found: dict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        parts = claim.id.split(".")
+        for length in range(1, len(parts) + 1):
+            found[".".join(parts[:length])].append(claim)
+    return dict(found)
 
 
 def head_of(claim: Claim) -> str:
