@@ -163,7 +163,7 @@ class Predictor(nn.Module):
         super().__init__()
         width = config.predictor_width
         self.history = config.history
-        self.pos_embedding = nn.Parameter(torch.randn(1, config.history, width))
+        self.pos_embedding = nn.Parameter(standard_normal(1, config.history, width))
         self.input_proj: nn.Module = (
             nn.Identity()
             if config.latent_width == width
@@ -186,3 +186,12 @@ class Predictor(nn.Module):
             x = layer(x, modulations[index], last_only=last_only and index == final)
         out: Tensor = self.transformer.norm(x)
         return out
+
+
+def standard_normal(*shape: int) -> Tensor:
+    """What `torch.randn` draws; no more than the shape on the meta device.
+
+    Drawing there loads torch's compiler, which takes longer than loading a small model.
+    """
+    empty = torch.empty(*shape)
+    return empty if empty.is_meta else empty.normal_()

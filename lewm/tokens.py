@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from lewm.config import ModelConfig
 from lewm.encoder import Encoder
-from lewm.layers import ActionEncoder, FeedForward, Projector
+from lewm.layers import ActionEncoder, FeedForward, Projector, standard_normal
 
 
 class PatchEncoder(Encoder):
@@ -125,7 +125,7 @@ class TokenPredictor(nn.Module):
         width = config.predictor_width
         self.history = config.history
         self.pos_embedding = nn.Parameter(
-            0.02 * torch.randn(1, config.history, config.num_patches, width)
+            0.02 * standard_normal(1, config.history, config.num_patches, width)
         )
         self.layers = nn.ModuleList([TokenLayer(config) for _ in range(config.predictor_depth)])
         self.norm = nn.LayerNorm(width)

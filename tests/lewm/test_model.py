@@ -3,10 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lewm.build import new_model
+from lewm.build import build, new_model
 from lewm.config import ModelConfig, paper, small, tiny
 from lewm.errors import LewmError
+from lewm.layers import standard_normal
 from lewm.model import LeWM
+from lewm.tokens import carrying_tokens
 
 
 def count(module: torch.nn.Module) -> int:
@@ -27,6 +29,27 @@ def awake(config: ModelConfig) -> LeWM:
             weight = layer.adaLN_modulation[1].weight
             weight.copy_(0.3 * torch.randn(weight.shape, generator=generator))
     return model
+
+
+@pytest.mark.parametrize(
+    "config",
+    [tiny(), replace(tiny(), predictor="prefix", history=1), carrying_tokens(tiny(), 4)],
+    ids=["plain", "prefix", "tokens"],
+)
+def test_shapes_alone_are_had_without_drawing_which_would_load_torchs_compiler(config, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "normal_", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr(torch, "randn", lambda *_: pytest.fail("drawn"))
+
+    with torch.device("meta"):
+        assert count(build(config)) > 0
+
+
+def test_a_standard_normal_is_what_randn_draws():
+    torch.manual_seed(0)
+    drawn = torch.randn(1, 3, 96)
+    torch.manual_seed(0)
+
+    assert torch.equal(standard_normal(1, 3, 96), drawn)
 
 
 def test_the_paper_model_has_the_published_parameter_counts():
