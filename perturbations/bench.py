@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from perturbations.latents import Eye
+    from perturbations.probes import HalfProbes
     from perturbations.protocols import Planner, World, WorldModel
 
 _DISTINCT_STARTS = 0.9
@@ -158,6 +159,33 @@ class Bench:
             self.lawful_scoring.block_states(self.block_size),
             self.episode_seeds(len(self.scoring)),
         )
+
+    @cached_property
+    def scoring_rollouts(self) -> "list[Tensor]":
+        """What is imagined from each frame of the scoring episodes on, (E, B-b, D) from frame b."""
+        from perturbations import latents
+
+        blocks = self.lawful_scoring.blocks(self.block_size)
+        return [
+            latents.rollout(self.model, self.scoring_latents[:, begin], blocks[:, begin:])
+            for begin in range(self.model_steps_per_episode)
+        ]
+
+    @cached_property
+    def drawn_latents(self) -> NDArray[np.float64]:
+        """Latents of independent states that the world draws, (N, D)."""
+        from perturbations import representation_rows
+
+        return representation_rows.drawn_latents(self)
+
+    @cached_property
+    def probes(self) -> "HalfProbes":
+        """What reads the true state out of a latent, fitted on these."""
+        from perturbations import representation_rows as drawn
+        from perturbations.probes import HalfProbes
+
+        states = drawn.true_states(self, drawn.states_drawn(self))
+        return HalfProbes.fitted(self.drawn_latents, states)
 
     @cached_property
     def scoring_scores(self) -> dict[str, NDArray[np.float64]]:

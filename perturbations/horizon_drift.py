@@ -1,10 +1,12 @@
 """Horizon drift."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
 from perturbations import bootstrap, planning, rows
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 NAME = "horizon_drift"
 JUMPS = "jumps"
 """What the cell about direct and composed jumps asks."""
+BLOCK_BY_BLOCK = "block_by_block"
+"""What the cell about rollouts of one jump per block asks."""
+PROBES = "probes"
+"""What the cell about errors in the world's units asks."""
+RANKING = "ranking"
+"""What the cell about the order of candidates asks."""
+NUM_RANKED = 32
+"""Cases at most whose candidates are ranked."""
+_NUM_CANDIDATES = 16
+_SECONDARY = "secondary: what can be read out, not what a planner can use"
 _NEAR = 0.75
 """Share of the budget up to which a goal is near enough to be reached within it."""
 
@@ -29,14 +41,23 @@ class HorizonDrift(Suite):
 
     Observes: `drift_ratio`, the squared error of a rollout over that of assuming that nothing
     moves, both summed over all windows of lawful episodes that the planner drove, or that were
-    recorded: 0 is perfect, at 1 the model adds nothing. `success_by_offset`, closed-loop success
-    by how many env steps separate start and goal, and `alarm_rate_by_offset` of every monitor; the
-    budget is the planner's own up to three quarters of it, and in proportion beyond. Where a model
-    jumps over several blocks at once, `self_consistency`: how far a jump ends from the same blocks
-    in two jumps, squared and over that of assuming that nothing moves.
+    recorded: 0 is perfect, at 1 the model adds nothing. `linear_probe_error` and
+    `mlp_probe_error`, root mean squared distance in the world's units between what a probe, fitted
+    on other states, reads out of the imagined latents and what is so, over the same windows; at
+    horizon 0 out of real frames, the least a probe can do; `still_error`, how far the world itself
+    moved. `action_rank`, mean rank correlation of imagined cost with the distance that the true
+    dynamics leave to the goal, over 16 action sequences that the planner carried out elsewhere.
+    `success_by_offset`, closed-loop success by how many env steps separate start and goal, and
+    `alarm_rate_by_offset` of every monitor; the budget is the planner's own up to three quarters of
+    it, and in proportion beyond. Where a model jumps over several blocks at once,
+    `self_consistency`, how far a jump ends from the same blocks in two jumps, squared and over that
+    of assuming that nothing moves, and `drift_ratio_block_by_block`, the same env steps composed of
+    one jump per block.
 
     Blind to: differences that the encoder discards, and actions unlike those that the planner
-    carries out, such as the many it only imagines.
+    carries out, such as the many it only imagines. Env steps and compositions apart from each
+    other, unless the model jumps: a model step is one block of as many env steps as it was trained
+    with. A probe error decides nothing here: a model whose place is read worse may plan better.
     """
 
     name = NAME
@@ -45,10 +66,13 @@ class HorizonDrift(Suite):
     def run(self, bench: "Bench") -> list[Cell]:
         """Open-loop cells, and one closed-loop cell per goal offset besides the nominal."""
         opened = [drift_cell(bench)]
+        if bench.has_true_states:
+            opened.append(_probes_cell(bench))
         if getattr(bench.model, "self_consistency", None) is not None:
-            opened.append(_jumps_cell(bench))
+            opened += [_jumps_cell(bench), _block_by_block_cell(bench)]
         if bench.recorded is not None:
             return opened
+        opened.append(_ranking_cell(bench))
         planning.clean_cells(bench)  # the nominal offset
         return [*opened, *(_offset_cell(bench, offset) for offset in sorted(bench.offset_cases))]
 
@@ -57,79 +81,78 @@ class HorizonDrift(Suite):
     ) -> list[Measurement]:
         """See the class docstring."""
         own = rows.select(cells, NAME)
-        drift = [cell for cell in own if "max_horizon" in cell.condition]
+        found = [one for cell in own for one in _open_loop(cell, seed)]
         offsets = [cell for cell in own if "goal_offset_env_steps" in cell.condition]
-        found = [ratio for cell in drift for ratio in _ratios(cell, seed)]
-        found += [_jumps(cell, seed) for cell in own if cell.condition.get("asks") == JUMPS]
         found += _by_offset(planning.clean_model_cells(cells), offsets)
         return found + [
             _alarms(cell, monitor) for cell in sorted(offsets, key=_offset) for monitor in monitors
         ]
 
 
+# --- cells --------------------------------------------------------------------------------------
+
+
 def drift_cell(bench: "Bench") -> Cell:
     """Errors of rollouts over the scoring episodes, by episode and horizon."""
+    from perturbations import drift_rows
+
+    return _scored(bench, _reach(bench), partial(drift_rows.errors, bench))
+
+
+def _probes_cell(bench: "Bench") -> Cell:
+    """Errors of what probes read, in the world's units, by episode and horizon."""
+    from perturbations import drift_rows
+
+    read = drift_rows.quantities(bench)
     condition: dict[str, Scalar] = {
-        "max_horizon": bench.model_steps_per_episode,
-        "block_size": bench.block_size,
+        "asks": PROBES,
+        **_reach(bench),
+        "num_states": bench.profile.num_states,
+        "quantities": ",".join(read),
+        "unit": getattr(bench.world, "length_unit", "world"),
     }
-    key = bench.key(NAME, "model", condition, cases=bench.scoring.digest)
-    return bench.runner.run(key, partial(_drift_rows, bench))
-
-
-def _drift_rows(bench: "Bench") -> dict[str, list[Any]]:
-    """Rows by episode: `error_h` and `still_h`, means over the windows of h model steps."""
-    from perturbations import latents
-
-    z = bench.scoring_latents  # (E, B+1, D)
-    blocks = bench.lawful_scoring.blocks(bench.block_size)
-    num, steps = blocks.shape[:2]
-    error, still = np.zeros((2, num, steps))
-    for begin in range(steps):
-        z_hat = latents.rollout(bench.model, z[:, begin], blocks[:, begin:])
-        reached = steps - begin
-        error[:, :reached] += latents.squared_error(z_hat, z[:, begin + 1 :])
-        still[:, :reached] += latents.squared_error(z[:, begin : begin + 1], z[:, begin + 1 :])
-    num_windows = np.arange(steps, 0, -1)
-    columns: dict[str, list[Any]] = {"episode": list(range(num))}
-    for step in range(steps):
-        columns[f"error_{step + 1}"] = (error[:, step] / num_windows[step]).tolist()
-        columns[f"still_{step + 1}"] = (still[:, step] / num_windows[step]).tolist()
-    return columns
+    return _scored(bench, condition, partial(drift_rows.probe_errors, bench, read))
 
 
 def _jumps_cell(bench: "Bench") -> Cell:
     """How far direct and composed jumps end apart, from the first frame of each episode."""
+    from perturbations import drift_rows
+
     horizon = min(bench.planner.config.horizon, bench.model_steps_per_episode)
     condition: dict[str, Scalar] = {
         "asks": JUMPS,
         "horizon": horizon,
         "env_steps": horizon * bench.block_size,
     }
+    return _scored(bench, condition, partial(drift_rows.jumps, bench, horizon))
 
-    def rows_of_jumps() -> dict[str, list[Any]]:
-        from perturbations import latents
 
-        z = bench.scoring_latents
-        blocks = bench.lawful_scoring.blocks(bench.block_size)[:, :horizon]
-        return {
-            "episode": list(range(len(blocks))),
-            "apart": latents.jumps_apart(bench.model, z[:, 0], blocks).tolist(),
-            "still": latents.squared_error(z[:, 0], z[:, horizon]).tolist(),
-        }
+def _block_by_block_cell(bench: "Bench") -> Cell:
+    """As `drift_cell`, of one jump per block."""
+    from perturbations import drift_rows
 
+    condition: dict[str, Scalar] = {"asks": BLOCK_BY_BLOCK, **_reach(bench)}
+    return _scored(bench, condition, partial(drift_rows.errors_block_by_block, bench))
+
+
+def _ranking_cell(bench: "Bench") -> Cell:
+    """How imagined cost orders candidates, by case and horizon."""
+    from perturbations import drift_rows
+
+    condition: dict[str, Scalar] = {"asks": RANKING, **_reach(bench)}
+    key = bench.key(NAME, "model", condition, cases=bench.cases.digest)
+    return bench.runner.run(key, partial(drift_rows.ranks, bench, NUM_RANKED, _NUM_CANDIDATES))
+
+
+def _reach(bench: "Bench") -> dict[str, Scalar]:
+    return {"max_horizon": bench.model_steps_per_episode, "block_size": bench.block_size}
+
+
+def _scored(
+    bench: "Bench", condition: Mapping[str, Scalar], fn: Callable[[], Mapping[str, list[Any]]]
+) -> Cell:
     key = bench.key(NAME, "model", condition, cases=bench.scoring.digest)
-    return bench.runner.run(key, rows_of_jumps)
-
-
-def _jumps(cell: Cell, seed: int) -> Measurement:
-    problem, ratio = rows.trouble([cell]), None
-    if not problem:
-        apart, still = rows.numbers(cell, "apart"), rows.numbers(cell, "still")
-        ratio = bootstrap.ratio_of_sums(apart, still, seed=seed)
-    condition = {name: cell.condition[name] for name in ("horizon", "env_steps")}
-    note = problem or ("" if ratio else "too few episodes, or the latent never moves")
-    return rows.measurement(NAME, "self_consistency", condition, ratio, note=note)
+    return bench.runner.run(key, fn)
 
 
 def _offset_cell(bench: "Bench", offset: int) -> Cell:
@@ -160,10 +183,20 @@ def _budget(bench: "Bench", offset: int) -> int:
     return max(own, round(own * offset / bench.cases.goal_offset_env_steps))
 
 
-def _ratios(cell: Cell, seed: int) -> list[Measurement]:
+# --- summaries ----------------------------------------------------------------------------------
+
+
+def _open_loop(cell: Cell, seed: int) -> list[Measurement]:
+    asks = cell.condition.get("asks")
+    if asks is not None:
+        return _SUMMARIES[str(asks)](cell, seed)
+    return _ratios("drift_ratio", cell, seed) if "max_horizon" in cell.condition else []
+
+
+def _ratios(quantity: str, cell: Cell, seed: int) -> list[Measurement]:
     problem = rows.trouble([cell])
     found = []
-    for horizon in range(1, int(cell.condition["max_horizon"]) + 1):
+    for horizon, condition in _horizons(cell):
         estimate = None
         if not problem:
             estimate = bootstrap.ratio_of_sums(
@@ -171,13 +204,74 @@ def _ratios(cell: Cell, seed: int) -> list[Measurement]:
                 rows.numbers(cell, f"still_{horizon}"),
                 seed=seed,
             )
-        condition: dict[str, Scalar] = {
-            "horizon": horizon,
-            "env_steps": horizon * int(cell.condition["block_size"]),
-        }
         note = problem or ("" if estimate else "too few episodes, or the latent never moves")
-        found.append(rows.measurement(NAME, "drift_ratio", condition, estimate, note=note))
+        found.append(rows.measurement(NAME, quantity, condition, estimate, note=note))
     return found
+
+
+def _horizons(cell: Cell, first: int = 1) -> list[tuple[int, dict[str, Scalar]]]:
+    """Every horizon of a cell, and the condition that names it."""
+    block = int(cell.condition["block_size"])
+    return [
+        (horizon, {"horizon": horizon, "env_steps": horizon * block})
+        for horizon in range(first, int(cell.condition["max_horizon"]) + 1)
+    ]
+
+
+def _jumps(cell: Cell, seed: int) -> list[Measurement]:
+    problem, ratio = rows.trouble([cell]), None
+    if not problem:
+        apart, still = rows.numbers(cell, "apart"), rows.numbers(cell, "still")
+        ratio = bootstrap.ratio_of_sums(apart, still, seed=seed)
+    condition = {name: cell.condition[name] for name in ("horizon", "env_steps")}
+    note = problem or ("" if ratio else "too few episodes, or the latent never moves")
+    return [rows.measurement(NAME, "self_consistency", condition, ratio, note=note)]
+
+
+def _probe_errors(cell: Cell, seed: int) -> list[Measurement]:
+    problem, unit = rows.trouble([cell]), str(cell.condition["unit"])
+    found = []
+    for i, name in enumerate(str(cell.condition["quantities"]).split(",")):
+        for series, first in (("linear", 0), ("mlp", 0), ("still", 1)):
+            quantity = "still_error" if series == "still" else f"{series}_probe_error"
+            for horizon, at in _horizons(cell, first):
+                root = None
+                if not problem:
+                    root = _root_mean(rows.numbers(cell, f"{series}_{i}_{horizon}"), seed)
+                note = problem or (_SECONDARY if root else "")
+                condition: dict[str, Scalar] = {"of": name, **at}
+                found.append(
+                    rows.measurement(NAME, quantity, condition, root, unit=unit, note=note)
+                )
+    return found
+
+
+def _root_mean(squares: NDArray[np.float64], seed: int) -> Estimate | None:
+    mean = bootstrap.ratio_of_sums(squares, np.ones(len(squares)), seed=seed)
+    if mean is None:
+        return None
+    ends = {end: math.sqrt(max(getattr(mean, end), 0.0)) for end in ("value", "low", "high")}
+    return mean.model_copy(update=ends)
+
+
+def _ranking(cell: Cell, seed: int) -> list[Measurement]:
+    problem = rows.trouble([cell])
+    found = []
+    for horizon, condition in _horizons(cell):
+        mean = None
+        if not problem:
+            rank = rows.numbers(cell, f"rank_{horizon}")
+            mean = bootstrap.ratio_of_sums(rank, np.ones(len(rank)), seed=seed)
+        found.append(rows.measurement(NAME, "action_rank", condition, mean, note=problem))
+    return found
+
+
+_SUMMARIES: Mapping[str, Callable[[Cell, int], list[Measurement]]] = {
+    JUMPS: _jumps,
+    BLOCK_BY_BLOCK: partial(_ratios, "drift_ratio_block_by_block"),
+    PROBES: _probe_errors,
+    RANKING: _ranking,
+}
 
 
 def _offset(cell: Cell) -> int:

@@ -7,7 +7,8 @@ What a probe reads says what is in a latent, not that a planner can use it.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,6 +20,38 @@ Probe = Callable[[Array], Array]
 _WIDTH = 64
 _UPDATES = 300
 _RIDGE = 1e-3
+_DEAD = 1e-6
+"""A dimension that spreads so much less than the widest is not blown up to the others' size."""
+
+
+@dataclass(frozen=True)
+class HalfProbes:
+    """Probes of every kind, one fitted on either half of the same states."""
+
+    by_kind: Mapping[str, tuple[Probe, Probe]]
+
+    @classmethod
+    def fitted(cls, z: Array, wanted: Array) -> Self:
+        """Fit on latents (N, D) and what is to be read out of them, (N, Q)."""
+        half = len(z) // 2
+        return cls(
+            {
+                kind: (fit(kind, z[:half], wanted[:half]), fit(kind, z[half:], wanted[half:]))
+                for kind in KINDS
+            }
+        )
+
+    def held_out(self, kind: str, z: Array) -> Array:
+        """Each half of what they were fitted on, (N, D), as the probe of the other reads it."""
+        first, second = self.by_kind[kind]
+        half = len(z) // 2
+        return np.concatenate([second(z[:half]), first(z[half:])])
+
+    def read(self, kind: str, z: Array) -> Array:
+        """The mean of what both read out of other latents, (..., D) to (..., Q)."""
+        flat = z.reshape(-1, z.shape[-1])
+        first, second = self.by_kind[kind]
+        return np.asarray((first(flat) + second(flat)) / 2).reshape(*z.shape[:-1], -1)
 
 
 def fit(kind: str, z: Array, wanted: Array) -> Probe:
@@ -30,7 +63,8 @@ def fit(kind: str, z: Array, wanted: Array) -> Probe:
         wanted: what it is to read out of them, (N, Q).
     """
     center, scale = wanted.mean(axis=0), wanted.std(axis=0) + 1e-12
-    z_center, z_scale = z.mean(axis=0), z.std(axis=0) + 1e-12
+    spread = z.std(axis=0)
+    z_center, z_scale = z.mean(axis=0), np.where(spread > _DEAD * spread.max(), spread + 1e-12, 1.0)
     read = KINDS[kind]((z - z_center) / z_scale, (wanted - center) / scale)
     return lambda asked: np.asarray(read((asked - z_center) / z_scale) * scale + center)
 

@@ -130,6 +130,10 @@ def left_out(bench: "Bench", suites: Sequence[str]) -> list[NotMeasured]:
             + ("recorded true states" if data.state_column else "pixels")
             + " part by half of what moves in a median block",
         )
+    if "horizon_drift" in suites:
+        say("how imagined cost orders actions, by horizon")
+        if not data.state_column:
+            say("error of what is imagined, in the world's units", NEEDS_TRUE_STATES)
     say(
         "alarms while the planner drives",
         "thresholds were set on recorded episodes, whose actions somebody else chose",

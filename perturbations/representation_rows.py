@@ -31,19 +31,28 @@ def states_drawn(bench: "Bench") -> NDArray[np.float64]:
     return bench.world.sample_states(rng, bench.profile.num_states)
 
 
+def drawn_latents(bench: "Bench") -> NDArray[np.float64]:
+    """Latents of these, (N, D), as they are kept: more digits would only make the file longer."""
+    z = _encode(bench, bench.world.render(states_drawn(bench)))
+    return np.array([[float(f"{value:.5g}") for value in row] for row in z.double().tolist()])
+
+
+def true_states(bench: "Bench", states: NDArray[np.float64]) -> NDArray[np.float64]:
+    """States (..., S) without the address that a recorded frame has in front."""
+    return states[..., getattr(bench.world, "address_width", 0) :]
+
+
 def cloud(bench: "Bench", states: NDArray[np.float64]) -> Rows:
     """Columns `s_i` and `z_j`; `linear_i` and `mlp_i`, what probes fitted on the other half say."""
-    z = _encode(bench, bench.world.render(states))
-    numbers = _five_digits(z)
+    z, states = bench.drawn_latents, true_states(bench, states)
     columns: Rows = {"state": list(range(len(states)))}
-    columns |= {f"z_{j}": numbers[:, j].tolist() for j in range(numbers.shape[1])}
-    states = states[:, getattr(bench.world, "address_width", 0) :]
+    columns |= {f"z_{j}": z[:, j].tolist() for j in range(z.shape[1])}
     if not states.shape[1]:
         return columns
     columns |= {f"s_{i}": states[:, i].tolist() for i in range(states.shape[1])}
-    for name in probes.KINDS:
-        found = _by_halves(name, numbers, states)
-        columns |= {f"{name}_{i}": found[:, i].tolist() for i in range(found.shape[1])}
+    for kind in probes.KINDS:
+        found = bench.probes.held_out(kind, z)
+        columns |= {f"{kind}_{i}": found[:, i].tolist() for i in range(found.shape[1])}
     return columns
 
 
@@ -161,18 +170,3 @@ def _split(z: Tensor) -> tuple[Tensor, Tensor]:
     """Mean square about a state's own mean, and of that mean, (N,) each; z (N, R, D) centered."""
     own = z.mean(dim=1, keepdim=True)
     return (z - own).square().sum(dim=-1).mean(dim=1), own[:, 0].square().sum(dim=-1)
-
-
-def _five_digits(z: Tensor) -> NDArray[np.float64]:
-    """Latents as they are kept: further digits would only make the file longer."""
-    return np.array([[float(f"{value:.5g}") for value in row] for row in z.double().tolist()])
-
-
-def _by_halves(kind: str, z: NDArray[np.float64], states: NDArray[np.float64]) -> NDArray[Any]:
-    """What a probe fitted on one half says of the other, both ways round, (N, S)."""
-    half = len(z) // 2
-    parts = (slice(None, half), slice(half, None))
-    said = np.empty_like(states)
-    for known, judged in (parts, parts[::-1]):
-        said[judged] = probes.fit(kind, z[known], states[known])(z[judged])
-    return said

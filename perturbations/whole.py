@@ -14,6 +14,7 @@ from perturbations import planning, rows
 from perturbations.cost import NAME as COSTED
 from perturbations.cost import NUM_EPISODES as NUM_COUNTED
 from perturbations.horizon_drift import NAME as DRIFT
+from perturbations.horizon_drift import NUM_RANKED, RANKING
 from perturbations.joint import LOOP as JOINT
 from perturbations.monitors import RECORDING
 from perturbations.monitors import SUITE as CALIBRATION
@@ -99,6 +100,8 @@ def _rows_planned(cell: Cell, plan: Plan, profile: Profile) -> tuple[str, int]:
         return "case", plan.num_cases
     if cell.suite == DRIFT and _OFFSET in cell.condition:
         return "case", plan.num_cases
+    if cell.suite == DRIFT and cell.condition.get("asks") == RANKING:
+        return "case", min(NUM_RANKED, plan.num_cases)
     if cell.suite == SHIFTED:
         return "episode", int(cell.condition.get("num_episodes", plan.num_scoring_episodes))
     return "episode", plan.num_scoring_episodes
@@ -131,7 +134,11 @@ def _mixed(cells: Iterable[Cell]) -> str:
     for cell in cells:
         if cell.suite == CALIBRATION:
             digests["calibration"].add(cell.cases)
-        elif cell.suite == planning.NAME or cell.condition.get("loop") in _CLOSED:
+        elif (
+            cell.suite == planning.NAME
+            or cell.condition.get("loop") in _CLOSED
+            or cell.condition.get("asks") == RANKING
+        ):
             digests["closed loop"].add(cell.cases)
         elif cell.condition.get("asks") in _ASKED_OF_STATES:
             digests["states"].add(cell.cases)

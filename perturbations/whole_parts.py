@@ -8,17 +8,20 @@ from collections.abc import Sequence
 
 from envelope.records import Cell, Plan
 from perturbations import planning, rows
+from perturbations.horizon_drift import BLOCK_BY_BLOCK, JUMPS, PROBES, RANKING
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.voe import NAME as VIOLATIONS
 
 _REFERENCES = ("random", "untrained_twin")
 """The ceiling is there only where the world can be cloned."""
 _LAWFUL = "none"
+_OF_JUMPS = frozenset({JUMPS, BLOCK_BY_BLOCK})
+"""Asked together, of a model that jumps."""
 
 
 def missing_part(cells: Sequence[Cell], plan: Plan) -> str:
     """What is not there, or was never planned; empty when all is well."""
-    return _clips(cells, plan) or _arms(cells, plan) or _rollouts(cells)
+    return _clips(cells, plan) or _arms(cells, plan) or _rollouts(cells, plan)
 
 
 def _clips(cells: Sequence[Cell], plan: Plan) -> str:
@@ -56,8 +59,17 @@ def _arms(cells: Sequence[Cell], plan: Plan) -> str:
     return ""
 
 
-def _rollouts(cells: Sequence[Cell]) -> str:
+def _rollouts(cells: Sequence[Cell], plan: Plan) -> str:
     own = rows.select(cells, DRIFT)
-    if own and not any("max_horizon" in cell.condition for cell in own):
+    if not own:
+        return ""
+    if not any("max_horizon" in cell.condition and "asks" not in cell.condition for cell in own):
         return f"the suite {DRIFT} has no cell of rollouts"
-    return ""
+    asked = {cell.condition.get("asks") for cell in own}
+    wanted = {PROBES, RANKING}
+    if plan.recorded is not None:
+        wanted = {PROBES} if plan.recorded.state_column else set()
+    if asked & _OF_JUMPS:
+        wanted |= _OF_JUMPS
+    absent = sorted(wanted - asked)
+    return f"the suite {DRIFT} has no cell that asks about {absent[0]}" if absent else ""

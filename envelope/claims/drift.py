@@ -98,7 +98,7 @@ def admitted_goal_offsets(
 def _usable_horizon(evidence: Evidence, limit: float, horizon: int) -> Judged:
     evidence.need_suite("horizon_drift")
     evidence.need_rows(
-        [c for c in evidence.cells("horizon_drift") if _OFFSET not in c.condition],
+        [c for c in evidence.cells("horizon_drift") if not {_OFFSET, "asks"} & set(c.condition)],
         "horizon_drift",
     )
     measurement, found = evidence.need("horizon_drift/drift_ratio", horizon=horizon)

@@ -33,6 +33,7 @@ class DotWorld:
     action_width = 2
     state_width = 2
     success_rule = "dot/6"
+    length_unit = "px"
     factors = FACTORS
 
     def sample_states(self, rng, num):
