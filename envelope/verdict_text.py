@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from envelope.records.units import in_unit
+
 if TYPE_CHECKING:
     from envelope.verdict import ClaimStanding, Reason, Verdict
 
@@ -48,7 +50,7 @@ def value_text(value: object, unit: str = "") -> str:
             text = "nothing"
         case _:
             text = json.dumps(value)
-    return f"{text} {unit}" if unit else text
+    return in_unit(text, unit) if unit else text
 
 
 def duration_text(seconds: float) -> str:

@@ -77,7 +77,13 @@ def plan(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Plan:
         num_scoring_episodes=len(bench.scoring),
         criteria=bench.criteria.model_copy(update={"nuisances": bench.telling_strengths}),
         recorded=bench.recorded,
+        goal_offsets_env_steps=_goal_offsets(bench, suites),
     )
+
+
+def _goal_offsets(bench: "Bench", suites: Sequence[str]) -> list[int]:
+    is_run = bench.recorded is None and HorizonDrift.name in suites
+    return list(bench.profile.goal_offsets_env_steps) if is_run else []
 
 
 def run(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Audit:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NAME = "cost"
 NUM_EPISODES = 2
 """Episodes whose frames and plans are counted: enough to see whether a count depends on them."""
+TOKENS = (1, 4, 16, 64, 196, 256)
+"""Tokens per frame that the same architecture is asked to be laid out for."""
 _UNTOLD = "the model does not say how many tokens its latent holds"
 
 
@@ -124,15 +126,16 @@ def _over_tokens(plan: Sequence[Cell], tokens: Sequence[Cell]) -> list[Measureme
     candidates = rows.numbers(plan[0], "candidates")
     if len(candidates) < 2:
         return []
-    table = (rows.numbers(tokens[0], name) for name in ("tokens", "frame", "candidate"))
+    table = (tokens[0].rows[name] for name in ("tokens", "frame", "candidate"))
     return [
         rows.measurement(
             NAME,
             "operations_over_tokens",
             {"tokens_per_frame": int(number)},
-            _spread(2 * frame + candidates * candidate),
+            _spread(2.0 * frame + candidates * candidate),
             unit="operations",
             note="the same widths and depths, of which only the shapes are laid out",
         )
         for number, frame, candidate in zip(*table, strict=True)
+        if frame is not None
     ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from perturbations import latents
-from perturbations.cost import NUM_EPISODES
+from perturbations.cost import NUM_EPISODES, TOKENS
 from perturbations.operations import Counted, count
 from perturbations.seeding import derive_seed
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from perturbations.protocols import Frames, WorldModel
 
 Rows = dict[str, list[Any]]
-TOKENS = (1, 4, 16, 64, 196, 256)
-"""Tokens per frame that the same architecture is laid out for."""
 _TIMED_PLANS = 5
 _ENOUGH_SECONDS = 1.0
 _LARGEST_INTEGER = 2**53
@@ -83,16 +81,17 @@ def plan(bench: "Bench") -> Rows:
 
 
 def tokens(bench: "Bench") -> Rows:
-    """Per number of tokens: operations of a `frame` and of one `candidate`, same architecture."""
+    """Per number of tokens: operations of a `frame` and of one `candidate`, same architecture; None
+    where the adapter cannot lay it out."""
     lay_out: Callable[[int], WorldModel | None]
     lay_out = getattr(bench.model, "carrying_tokens", lambda number: None)
     found: Rows = {"tokens": [], "frame": [], "candidate": []}
     seen = _seen(bench)[:1]
     for number in TOKENS:
         other = lay_out(number)
-        if other is not None:
-            taken = _candidate(other, bench, seen)
-            _add(found, (number, *(_plain_number(one.operations) for one in taken)))
+        taken = None if other is None else _candidate(other, bench, seen)
+        counts = [_plain_number(one.operations) for one in taken] if taken else (None, None)
+        _add(found, (number, *counts))
     return found
 
 

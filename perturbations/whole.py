@@ -13,6 +13,7 @@ from envelope.records import Cell, Plan
 from perturbations import planning, rows
 from perturbations.cost import NAME as COSTED
 from perturbations.cost import NUM_EPISODES as NUM_COUNTED
+from perturbations.cost import TOKENS
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.horizon_drift import NUM_RANKED, RANKING
 from perturbations.joint import LOOP as JOINT
@@ -74,7 +75,9 @@ def _row_trouble(cell: Cell, plan: Plan, profile: Profile) -> str:
     if cell.status == "crashed" or not any(cell.rows.values()):
         return ""
     if cell.suite == COSTED and cell.condition.get("asks") == "tokens":
-        return ""  # sizes of other models, as many as the adapter can lay out
+        if cell.rows.get("tokens") == list(TOKENS):
+            return ""
+        return f"{_name(cell)} has no row for each of {', '.join(map(str, TOKENS))} tokens a frame"
     column, planned = _rows_planned(cell, plan, profile)
     if cell.rows.get(column) == list(range(planned)):
         return ""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from envelope.records import Cell, SuiteText
+from envelope.records.units import in_unit
 from reports.html import Html, Node, tag
 from reports.parts import details, section, table
 from reports.view import View
-from reports.words import FAMILY_WORDS, count, mark, scalar, short
+from reports.words import FAMILY_WORDS, amount, count, mark, scalar, short
 
 
 def unmeasured(view: View) -> Html:
@@ -109,8 +110,8 @@ def _criteria(view: View) -> Html:
     rows += [
         (
             tag("code", f"violations.{name}"),
-            f"magnitudes {', '.join(short(v) for v in v.magnitudes)} {v.unit}, claim at "
-            f"{short(v.claim_at)}",
+            f"magnitudes {in_unit(', '.join(short(v) for v in v.magnitudes), v.unit)}, claim at "
+            f"{amount(v.claim_at, v.unit)}",
         )
         for name, v in criteria.violations.items()
     ]

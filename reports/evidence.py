@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from envelope.records import Estimate, Measurement, Scalar
+from envelope.records.units import unit_word
 from reports.html import Html, Node, group, tag
 from reports.parts import details
 from reports.view import View, evidence_anchor
-from reports.words import count, interval, mark, number, p_value, scalar, unit_word
+from reports.words import count, interval, mark, number, p_value, scalar
 
 _T = TypeVar("_T")
 _ACROSS = "monitor"

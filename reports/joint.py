@@ -1,6 +1,7 @@
 """Several nuisances at once: the box of all admitted ranges."""
 
 from envelope.records import Cell, Estimate, InputScope, Measurement
+from envelope.records.units import in_unit
 from reports.drift import number_of
 from reports.evidence import evidence
 from reports.fields import range_words
@@ -8,7 +9,7 @@ from reports.html import Html, Node, group, tag
 from reports.parts import not_measured, section, table, verdict_lines
 from reports.svg import Row, domain_of, dot_rows, rounded
 from reports.view import View
-from reports.words import count, mark, number, short, unit_word
+from reports.words import count, mark, number, short
 
 SUITE = "nuisance_shift"
 CLAIM = "nuisance.joint"
@@ -132,11 +133,10 @@ def _box(view: View) -> Html | None:
     rows: list[list[Node]] = []
     for name in dict.fromkeys([*drawn, *scopes]):
         scope = scopes.get(name)
-        unit = unit_word(scope.unit) if scope else ""
         ends: Node = group(mark("hollow"), "left at nominal")
         if name in drawn:
             low, high = drawn[name]
-            ends = f"{short(low)} to {short(high)} {unit}".rstrip()
+            ends = in_unit(f"{short(low)} to {short(high)}", scope.unit if scope else "1")
         alone = range_words(scope.admitted, scope.unit, scope.nominal) if scope else "not recorded"
         rows.append([name.replace("_", " "), ends, alone])
     return (

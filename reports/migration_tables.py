@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from envelope.records import Measurement, ModelState
+from envelope.records.units import unit_word
 from reports.html import Html, Node, group, tag
 from reports.parts import details, digest, table
-from reports.words import count, mark, number, p_value, scalar, size, unit_word, with_interval
+from reports.words import count, mark, number, p_value, scalar, size, with_interval
 
 if TYPE_CHECKING:
     from reports.migration import Compared

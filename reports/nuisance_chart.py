@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from envelope.records import Claim, Estimate, Measurement, NuisanceScope, Scalar
+from envelope.records.units import unit_word
 from reports.drift import along, number_of
 from reports.html import Html, Node, group
 from reports.svg import Label, Panel, chart, domain_of, rounded
 from reports.view import View
-from reports.words import amount, short, unit_word
+from reports.words import amount, short
 
 SHAPES = {"current": "disc", "goal": "square", "both": "diamond"}
 RATE_HEIGHT, ALARM_HEIGHT, MOVE_HEIGHT, GAP = 124.0, 62.0, 78.0, 42.0

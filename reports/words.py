@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from envelope.records import Estimate, Outcome, Scalar, Verdict
+from envelope.records.units import in_unit
 from reports.html import Html, tag
 
 VERDICTS: tuple[Verdict, ...] = ("holds", "fails", "unknown")
@@ -105,27 +106,9 @@ def p_value(value: float) -> str:
     return "<\u2009.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
 
 
-def unit_word(unit: str) -> str:
-    """Unit as it reads beside a number; nothing for a plain ratio."""
-    known = {
-        "1": "",
-        "delta_e": "ΔE",
-        "px": "px",
-        "degrees": "°",
-        "env_steps": "env steps",
-        "model_steps": "model steps",
-        "std": "σ",
-        "gain": "gain",
-    }
-    return known.get(unit, unit.replace("_", " "))
-
-
 def amount(value: float, unit: str) -> str:
     """A setting with its unit."""
-    word = unit_word(unit)
-    if value == 1 and word.endswith("s"):
-        word = word[:-1]
-    return f"{short(value)}\u00a0{word}" if word else short(value)
+    return in_unit(short(value), unit, space="\u00a0")
 
 
 def count(num: int, one: str, many: str | None = None) -> str:

@@ -1,6 +1,7 @@
 """Worst case: the smallest admitted change that a search found to break a plan."""
 
 from envelope.records import Cell, Measurement
+from envelope.records.units import in_unit
 from reports.evidence import evidence
 from reports.html import Html, Node, group, tag
 from reports.parts import not_measured, section, table
@@ -12,7 +13,6 @@ from reports.words import (
     mark,
     scalar,
     short,
-    unit_word,
     verdict_word,
     with_interval,
 )
@@ -136,14 +136,14 @@ def _verdict(m: Measurement, view: View) -> Node:
 
 def _searched(m: Measurement, cell: Cell | None) -> Node:
     condition = cell.condition if cell else {}
-    name, unit = _name(m), unit_word(str(m.condition.get("unit", "1")))
+    name, unit = _name(m), str(m.condition.get("unit", "1"))
     words: list[Node] = []
     if name == JOINT:
         num = m.condition.get("num_classes", 0)
         words.append(f"the box of {count(int(num), 'class', 'classes')}")
     elif f"low.{name}" in condition and f"high.{name}" in condition:
         low, high = condition[f"low.{name}"], condition[f"high.{name}"]
-        words.append(f"{scalar(low)} to {scalar(high)} {unit}".rstrip())
+        words.append(in_unit(f"{scalar(low)} to {scalar(high)}", unit))
     if not m.condition.get("is_admitted"):
         words.append(tag("span", "nothing is admitted: up to the least that ran", class_="beside"))
     return words or "not said"
@@ -157,5 +157,6 @@ def _found(m: Measurement, view: View) -> Node:
         return "not measured"
     if smallest.estimate is None:
         return smallest.note or "not measured"
-    unit = " of the way to the ends" if _name(m) == JOINT else f" {unit_word(smallest.unit)}"
-    return f"{with_interval(smallest.estimate)}{unit}, median over broken cases"
+    found = with_interval(smallest.estimate)
+    size = f"{found} of the way to the ends" if _name(m) == JOINT else in_unit(found, smallest.unit)
+    return f"{size}, median over broken cases"

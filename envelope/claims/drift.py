@@ -5,6 +5,7 @@ from itertools import takewhile
 
 from envelope.claims.alarms import alarm_rates, are_quiet
 from envelope.claims.evidence import Evidence, Known, Missing
+from envelope.claims.many import among
 from envelope.claims.planning import clean_success
 from envelope.claims.rules import CLOSED_LOOP, MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, at_most, figures, number, settle
@@ -156,7 +157,7 @@ def _usable(evidence: Evidence, limit: float, at_horizon: Estimate) -> Estimate:
 def _goal_offset(evidence: Evidence, criteria: Criteria, planner: PlannerScope) -> Judged:
     points = _offsets(evidence, planner.conventions.goal_offset_env_steps)
     limit = criteria.success_at_least
-    verdicts = {offset: _kept(known, criteria) for offset, known in points}
+    verdicts = {offset: _decided(known, criteria, len(points)) for offset, known in points}
     verdict: Verdict = "holds"
     if "fails" in verdicts.values():
         verdict = "fails"
@@ -185,15 +186,25 @@ def _kept(known: Known, criteria: Criteria) -> Verdict:
     return at_least(known.estimate, criteria.success_at_least)
 
 
+def _decided(known: Known, criteria: Criteria, num: int) -> Verdict:
+    """As `_kept`, but that one of so many offsets fails has to be sure for all of them at once."""
+    kept = _kept(known, criteria)
+    surely = at_least(among(known.estimate, num), criteria.success_at_least)
+    return kept if kept != "fails" or surely == "fails" else "unknown"
+
+
 def _offsets(evidence: Evidence, nominal: int) -> list[tuple[float, Known]]:
     """Success at each goal offset, nearest first; the planner's own comes from the clean arm.
 
     Raises:
-        Missing: none was run, one crashed, or one has rows and no summary.
+        Missing: none was run, one crashed, one has rows and no summary, or a planned one is gone.
     """
     cells = [c for c in evidence.cells("horizon_drift") if _OFFSET in c.condition]
     summaries = evidence.find("horizon_drift/success_by_offset")
     evidence.need_suite("horizon_drift")
+    ran = {cell.condition[_OFFSET] for cell in cells}
+    if gone := [one for one in evidence.plan.goal_offsets_env_steps if one not in ran]:
+        raise Missing(f"goal offset {gone[0]} was planned, and there is no cell of it")
     if not cells:
         raise Missing("no goal offset besides the nominal one was run")
     evidence.need_rows(cells, "success by goal offset")

@@ -7,6 +7,7 @@ from envelope.claims.evidence import Evidence
 from envelope.claims.rules import MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, figures, number, settle
 from envelope.records import CalibratedMonitor, Claim, Criteria, Verdict
+from envelope.records.units import in_unit
 
 _LENGTH = "planner_scope.conventions.budget_env_steps"
 """An episode is over when the budget is spent, and a longer one has more chances to alarm."""
@@ -46,7 +47,7 @@ def monitor_claims(
         )
         rate = number(criteria.detection_rate)
         for violation, criterion in sorted(criteria.violations.items()):
-            at = f"{number(criterion.claim_at)} {criterion.unit}"
+            at = in_unit(number(criterion.claim_at), criterion.unit)
             claims.append(
                 Rule(
                     id=f"monitor.{name}.{violation}",
@@ -93,9 +94,6 @@ def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMon
     verdict: Verdict = "unknown"
     if found.low > limit:
         verdict = "fails"
-    elif monitor.calibration.driven_by != "planner":
-        reason += "; set and measured on recorded episodes, so nothing is known while the planner "
-        reason += "drives"
     elif monitor.false_alarms_per_episode > limit:
         reason += f"; calibrated only for {number(monitor.false_alarms_per_episode)}"
     elif calibration < needed:
@@ -112,9 +110,10 @@ def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMon
 
 def _detection(evidence: Evidence, criteria: Criteria, name: str, violation: str) -> Judged:
     criterion = criteria.violations[violation]
+    at = in_unit(number(criterion.claim_at), criterion.unit)
     evidence.need_rows(
         evidence.cells("voe", monitor=name, violation=violation, magnitude=criterion.claim_at),
-        f"{violation} at {number(criterion.claim_at)} {criterion.unit}",
+        f"{violation} at {at}",
     )
     measurement, found = evidence.need(
         "voe/detection",
@@ -127,7 +126,7 @@ def _detection(evidence: Evidence, criteria: Criteria, name: str, violation: str
     verdict = at_least(found, rate)
     reason = (
         f"detected in {figures(found, rate)} of {found.episodes} clips "
-        f"at {number(criterion.claim_at)} {criterion.unit}; stated rate {number(rate)}"
+        f"at {at}; stated rate {number(rate)}"
     )
     if verdict == "fails":
         return Judged("fails", "blind", reason, [measurement], found)

@@ -32,6 +32,7 @@ from envelope.records import (
     Strength,
     Verdict,
 )
+from envelope.records.units import in_unit
 
 
 @dataclass(frozen=True)
@@ -214,10 +215,11 @@ def _kept(found: Class) -> str:
     if admitted.low == admitted.high:
         kept = "success was shown to be kept at no amount"
     elif admitted.low == found.nominal:
-        kept = f"success is kept up to {number(admitted.high)} {found.unit}"
+        kept = f"success is kept up to {in_unit(number(admitted.high), found.unit)}"
     else:
         kept = (
-            f"success is kept from {number(admitted.low)} to {number(admitted.high)} {found.unit}"
+            f"success is kept from {number(admitted.low)} to "
+            f"{in_unit(number(admitted.high), found.unit)}"
         )
     if not found.boundaries:
         return kept

@@ -15,6 +15,7 @@ from itertools import pairwise, takewhile
 from envelope.claims.nuisance_points import Conditions, Point
 from envelope.claims.words import number
 from envelope.records import Boundary, Estimate
+from envelope.records.units import in_unit
 
 
 def boundaries(
@@ -79,8 +80,8 @@ def nearest(found: Sequence[Boundary], nominal: float) -> Boundary:
 
 
 def words(found: Boundary, unit: str) -> str:
-    """`the limit lies at 6.1 [4.5, 9] delta_e (to_navy)`."""
+    """`the limit lies at 6.1 [4.5, 9] ΔE (to_navy)`."""
     amount = found.amount
-    bracket = f"[{number(amount.low)}, {number(amount.high)}]"
+    figures = f"{number(amount.value)} [{number(amount.low)}, {number(amount.high)}]"
     beyond = ", or beyond" if found.is_open else ""
-    return f"the limit lies at {number(amount.value)} {bracket} {unit}{beyond} ({found.direction})"
+    return f"the limit lies at {in_unit(figures, unit)}{beyond} ({found.direction})"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from envelope.claims.evidence import Evidence, Known, Missing
+from envelope.claims.many import among
 from envelope.claims.nuisance import Class
 from envelope.claims.nuisance_points import alarm, is_significant
 from envelope.claims.planning import clean_success
@@ -140,7 +141,8 @@ def _judge(
             f"drops by {figures(drop, limit)}, {drop.episodes} cases"
         )
         evidence_so_far = [one for one, _ in known]
-        if verdict == "fails" and is_significant(measurement):
+        surely = at_most(among(drop, len(_AMOUNTS)), limit)
+        if surely == "fails" and is_significant(measurement):
             outcome, words, alarms = alarm(
                 evidence, criteria, measurement, monitors, "joint_closed_loop_alarm_rate"
             )

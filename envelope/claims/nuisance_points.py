@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from envelope.claims.evidence import Evidence, Known, Missing, agrees
+from envelope.claims.many import among
 from envelope.claims.planning import clean_success
 from envelope.claims.words import figures, number, settle
 from envelope.errors import BadFile
 from envelope.records import Cell, Criteria, Measurement, Outcome
+from envelope.records.units import in_unit
 
 FAILING: tuple[Outcome, ...] = ("fails_silently", "fails_alarm_unknown", "fails_loudly")
 """Worst first."""
@@ -83,7 +85,8 @@ def _point(
     condition, limit = _conditions(drop), criteria.max_success_drop
     frames = str(drop.condition.get("frames"))
     where = (
-        f"at {number(condition.amount)} {condition.unit} ({condition.direction}, {frames} frame)"
+        f"at {in_unit(number(condition.amount), condition.unit)} "
+        f"({condition.direction}, {frames} frame)"
     )
     found = drop.estimate
     at = (condition.direction, condition.strength, condition.amount, frames)
@@ -100,12 +103,26 @@ def _point(
     loss = f"{where} success drops by {figures(found, limit)}, {found.episodes} cases"
     if found.high <= limit:
         outcome = "robust"
-    elif found.low > limit and is_significant(drop):
+    elif (of_all := among(found, num_points(evidence))).low > limit and is_significant(drop):
         outcome, words, alarms = alarm(evidence, criteria, drop, monitors)
         loss += f"; allowed {number(limit)}; {words}"
     else:
-        loss += f"; allowed {number(limit)}; {settle(found, limit)}"
+        loss += f"; allowed {number(limit)}"
+        if found.low > limit:
+            loss += f"; one of {num_points(evidence)} cells may come so far by chance"
+        loss += f"; {settle(of_all, limit)}"
     return Point(*at, outcome, loss, Known(drop, found), alarms)
+
+
+def num_points(evidence: Evidence) -> int:
+    """How many closed-loop cells ran under any nuisance; one that lost its summary counts too."""
+    cells = [
+        cell
+        for cell in evidence.cells("nuisance_shift")
+        if cell.arm == "model" and cell.condition.get("frames") in FRAMES
+    ]
+    alone = [cell for cell in cells if "amounts" not in cell.condition]
+    return max(len(alone), len(evidence.find("nuisance_shift/success_drop")))
 
 
 def is_significant(drop: Measurement) -> bool:

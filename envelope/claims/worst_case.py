@@ -13,6 +13,7 @@ from envelope.claims.planning import clean_success
 from envelope.claims.rules import CLOSED_LOOP, OUTCOMES, Judged, Rule
 from envelope.claims.words import at_most, figures, number, settle
 from envelope.records import Cell, Claim, Criteria
+from envelope.records.units import in_unit
 
 _SUITE = "worst_case"
 _JOINT = "joint"
@@ -110,5 +111,5 @@ def _smallest(evidence: Evidence, name: str) -> str:
             size = number(one.estimate.value)
             if name == _JOINT:
                 return f"half of those broke at {size} of the way to the ends or less"
-            return f"half of those broke {size} {one.unit} off nominal or nearer"
+            return f"half of those broke {in_unit(size, one.unit)} off nominal or nearer"
     return ""

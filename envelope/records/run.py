@@ -97,6 +97,8 @@ class Plan(Record):
     criteria: Criteria
     recorded: RecordedEpisodes | None = Field(default=None, exclude_if=lambda data: data is None)
     """Set where recorded episodes take the place of a simulator."""
+    goal_offsets_env_steps: list[int] = Field(default=[], exclude_if=lambda offsets: not offsets)
+    """Goal offsets that run in closed loop besides the planner's own."""
 
 
 class Measurements(Record):

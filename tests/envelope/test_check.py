@@ -233,8 +233,8 @@ def test_a_nuisance_beyond_the_admitted_range_asks_for_its_own_suite():
         "voe",
     ]
     assert verdict.as_text().startswith(
-        "OUTSIDE by input_scope.nuisance.background.color: declared 0 to 12 delta_e, "
-        "admitted 0 to 8 delta_e; closed-loop cells lie in 0 to 24 delta_e (deploy.yaml:"
+        "OUTSIDE by input_scope.nuisance.background.color: declared 0 to 12 ΔE, "
+        "admitted 0 to 8 ΔE; closed-loop cells lie in 0 to 24 ΔE (deploy.yaml:"
     )
 
 

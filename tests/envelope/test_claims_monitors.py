@@ -167,7 +167,12 @@ def measurements_that_are_quiet():
 
 @pytest.mark.parametrize(
     ("low", "value", "high", "verdict"),
-    [(0.0, 0.02, 0.2, "holds"), (0.1, 0.2, 0.3, "unknown"), (0.21, 0.3, 0.4, "fails")],
+    [
+        (0.0, 0.02, 0.2, "holds"),
+        (0.1, 0.2, 0.3, "unknown"),
+        (0.21, 0.3, 0.4, "unknown"),  # one of sixteen cells may come so far by chance
+        (0.27, 0.35, 0.45, "fails"),
+    ],
 )
 def test_an_alarm_where_success_is_kept_is_one_too_many(low, value, high, verdict):
     claim = claim_of(alarms(low, value, high), QUIET)

@@ -8,6 +8,7 @@ from envelope.claims import ClaimSet, make_claims
 from envelope.criteria import default_criteria
 from envelope.records import Measurements
 from tests.envelope.builders.searching import pressed, run_with
+from tests.envelope.judging import replaced, with_interval
 
 SEARCHES = (
     pressed("num_samples_times_4", num_samples=800),
@@ -21,6 +22,14 @@ SEARCHES = (
 )
 BASE = run_with(*SEARCHES)
 BEFORE = make_claims(BASE, default_criteria())
+OFFSET = "conventions.goal_offset_env_steps"
+NEAR_AND_FAR = replaced(
+    "horizon_drift/success_by_offset",
+    with_interval(0.8, 0.86, 0.9),
+    BASE,
+    goal_offset_env_steps=35,
+)
+"""The farthest goal is reached as well."""
 
 
 def assert_not_stronger(after: ClaimSet) -> None:
@@ -70,6 +79,28 @@ def test_dropping_a_search_with_all_that_is_said_of_it_strengthens_nothing(name)
     )
 
     assert_not_stronger(make_claims(left, default_criteria()))
+
+
+@pytest.mark.parametrize("offset", [15, 35])
+@pytest.mark.parametrize("base", [BASE, NEAR_AND_FAR], ids=["one_fails", "all_kept"])
+def test_dropping_a_goal_offset_with_all_that_is_said_of_it_strengthens_nothing(base, offset):
+    left = base.model_copy(
+        update={
+            field: [
+                one
+                for one in getattr(base, field)
+                if one.condition.get("goal_offset_env_steps") != offset
+            ]
+            for field in ("cells", "summaries")
+        }
+    )
+
+    after = make_claims(left, default_criteria())
+
+    claim = next(one for one in after.claims if one.id == "drift.goal_offset")
+    assert claim.verdict == "unknown"
+    assert f"goal offset {offset} was planned" in claim.reason
+    assert OFFSET not in after.planner_admitted
 
 
 @settings(max_examples=25, deadline=None)

@@ -41,6 +41,7 @@ def measurements() -> Measurements:
             num_calibration_episodes=59,
             num_scoring_episodes=NUM_EPISODES,
             criteria=criteria,
+            goal_offsets_env_steps=[15, 35],
         ),
         world="two-room",
         observation=Observation(size_px=64, env_steps_per_frame=5),
