@@ -55,7 +55,7 @@ def collect(
 
     Exit status: 0 done, 2 not.
     """
-    from lewm.collection.collect import collect_to_file
+    from lewm.collection.collect_to_file import collect_to_file
     from lewm.collection.policies_named import make_policy
     from lewm.worlds import make_world
 

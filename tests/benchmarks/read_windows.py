@@ -23,7 +23,8 @@ import tests.reference.torchvision_schemas  # noqa: F401
 import numpy as np
 from stable_worldmodel.data.format import detect_format
 
-from lewm.collection.collect import RandomPolicy, collect
+from lewm.collection.collect import collect
+from lewm.collection.policies import RandomPolicy
 from lewm.data.convert import convert
 from lewm.data.episode_file import EpisodeWriter
 from lewm.data.sources import open_source

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from envelope.cli.files import Folder
-from lewm.collection.collect import NoisyExpert, collect_to_file
+from lewm.collection.collect_to_file import collect_to_file
+from lewm.collection.policies import NoisyExpert
 from lewm.data.convert import convert
 from lewm.data.sources import open_source
 from lewm.worlds.two_room import TwoRoom

@@ -5,7 +5,7 @@ import pytest
 from envelope.cli.identity import identify
 from lewm.adapter import load_model
 from lewm.checkpoints.checkpoint import load_checkpoint
-from lewm.collection.collect import collect_to_file
+from lewm.collection.collect_to_file import collect_to_file
 from lewm.collection.policies import NoisyExpert
 from lewm.pretrained import bundled
 from lewm.pretrained.recipe import world

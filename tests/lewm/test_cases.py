@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from lewm.collection.collect import HELD_OUT_FIRST_EPISODE, NoisyExpert, walk
+from lewm.collection.collect import HELD_OUT_FIRST_EPISODE, walk
+from lewm.collection.policies import NoisyExpert
 from lewm.errors import LewmError
 from lewm.evaluation.cases import Cases, load, sample_cases, save
 from lewm.worlds.two_room import TwoRoom

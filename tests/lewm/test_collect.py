@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lewm.collection.collect import Episodes, NoisyExpert, RandomPolicy, collect, walk
-from lewm.collection.policies import Mixture
+from lewm.collection.collect import collect, walk
+from lewm.collection.policies import Mixture, NoisyExpert, RandomPolicy
+from lewm.data.episodes import Episodes
 from lewm.errors import LewmError
 from lewm.worlds.two_room import TwoRoom
 

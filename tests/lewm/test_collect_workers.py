@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from lewm.collection.collect import collect_to_file
+from lewm.collection.collect_to_file import collect_to_file
 from lewm.collection.collect_workers import in_order
 from lewm.collection.policies import Mixture, NoisyExpert, RandomPolicy
 from lewm.collection.policies_named import case_policy, make_policy
@@ -23,7 +23,7 @@ HOW = {"num_episodes": 7, "length_env_steps": 6, "seed": 3}
 @pytest.fixture
 def small_parts(monkeypatch):
     """Few episodes at once, so that there are parts to share."""
-    monkeypatch.setattr("lewm.collection.collect._EPISODES_AT_ONCE", 2)
+    monkeypatch.setattr("lewm.collection.collect_to_file._EPISODES_AT_ONCE", 2)
 
 
 def test_the_number_of_workers_changes_nothing_in_the_file(tmp_path, small_parts):
@@ -71,7 +71,7 @@ def test_a_simulator_keeps_its_columns_under_their_names(tmp_path):
 
 
 def test_large_frames_are_collected_fewer_at_once():
-    from lewm.collection.collect import _episodes_at_once
+    from lewm.collection.collect_to_file import _episodes_at_once
 
     assert _episodes_at_once(16, 100) == 16
     assert _episodes_at_once(224, 100) == 4

@@ -6,7 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from lewm.collection.collect import NoisyExpert, RandomPolicy, collect, collect_to_file
+from lewm.collection.collect import collect
+from lewm.collection.collect_to_file import collect_to_file
+from lewm.collection.policies import NoisyExpert, RandomPolicy
 from lewm.data.episode_file import EpisodeWriter, read_episodes
 from lewm.errors import LewmError
 from lewm.worlds.two_room import FACTORS, TwoRoom

@@ -12,7 +12,8 @@ from lewm.checkpoints.checkpoint import load_checkpoint
 from lewm.checkpoints.exchange import export_model, import_model
 from lewm.checkpoints.official import canonical, rename
 from lewm.checkpoints.official_config import VIT_SIZES, format_config, parse_config
-from lewm.collection.collect import NoisyExpert, collect_to_file
+from lewm.collection.collect_to_file import collect_to_file
+from lewm.collection.policies import NoisyExpert
 from lewm.config import ModelConfig, fast_tiny, paper, tiny
 from lewm.data.windows import ActionStats
 from lewm.errors import LewmError

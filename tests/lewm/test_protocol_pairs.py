@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lewm.collection.collect import NoisyExpert, collect
+from lewm.collection.collect import collect
+from lewm.collection.policies import NoisyExpert
 from lewm.data.episodes import Episodes
 from lewm.data.windows import MemorySource, action_stats_of
 from lewm.errors import LewmError

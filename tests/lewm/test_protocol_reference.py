@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lewm.collection.collect import collect_to_file
+from lewm.collection.collect_to_file import collect_to_file
 from lewm.collection.policies import NoisyExpert
 from lewm.data.sources import open_source
 from lewm.data.windows import ActionStats

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import lewm.worlds.two_room_gym  # noqa: F401  registers it
-from lewm.collection.collect import RandomPolicy, collect
+from lewm.collection.collect import collect
+from lewm.collection.policies import RandomPolicy
 from lewm.errors import LewmError
 from lewm.worlds import make_world, register_world, world_names
 from lewm.worlds.simulator import SIMULATOR_STATE, Hooks, Simulator

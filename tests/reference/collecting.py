@@ -11,7 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lewm.collection.collect import collect, collect_to_file, episode_rng
+from lewm.collection.collect import collect, episode_rng
+from lewm.collection.collect_to_file import collect_to_file
 from lewm.collection.policies_named import make_policy
 from lewm.collection.push_expert import Pusher, PushExpert
 from lewm.errors import LewmError
@@ -48,9 +49,9 @@ def expert_success(num_cases: int, seed: int) -> list[int]:
 
 def workers_agree(folder: Path, name: str, names: tuple[str, ...]) -> dict[str, Any]:
     """The same file from one process and from two; and what it holds."""
-    import lewm.collection.collect
+    import lewm.collection.collect_to_file
 
-    lewm.collection.collect._EPISODES_AT_ONCE = 1
+    lewm.collection.collect_to_file._EPISODES_AT_ONCE = 1
     world = world_of(name)
     how = {"num_episodes": 3, "length_env_steps": 12, "seed": 1}
     paths = []

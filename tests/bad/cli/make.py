@@ -121,7 +121,8 @@ def _write_wider_actions(path: Path) -> None:
 
 def write_episodes(folder: Path) -> None:
     """Episode files that nothing can be trained on."""
-    from lewm.collection.collect import NoisyExpert, collect_to_file
+    from lewm.collection.collect_to_file import collect_to_file
+    from lewm.collection.policies import NoisyExpert
 
     folder.mkdir(parents=True)
     sound = folder / "sound.h5"

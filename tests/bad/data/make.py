@@ -16,7 +16,8 @@ import lance
 import numpy as np
 import pyarrow as pa
 
-from lewm.collection.collect import NoisyExpert, collect_to_file
+from lewm.collection.collect_to_file import collect_to_file
+from lewm.collection.policies import NoisyExpert
 from lewm.data.convert import convert
 from lewm.data.sources import open_source
 from lewm.worlds.two_room import TwoRoom
