@@ -45,6 +45,8 @@ class DeployedInput(Record):
     """Factors of variation off the world's defaults; needed only where the record has any."""
     recorded_episodes: str | None = None
     """Digest of the data set, where recorded episodes are all that was measured on."""
+    driven_by: Literal["recording", "planner"] | None = None
+    """Who chooses the actions, where recorded episodes are all that was measured on."""
     nuisance: dict[str, dict[str, float]] | None = None
     """Amounts by class: `{max_delta_e: 8}`, or `{min: 0.9, max: 1.1}` for a gain. A class that was
     not measured has no unit, and is declared at nominal as `{}`."""

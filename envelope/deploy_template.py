@@ -78,6 +78,10 @@ def _input(envelope: Envelope) -> Iterable[str]:
         yield f"  factors: {json.dumps(scope.factors)}"
     if scope.recorded_episodes:
         yield f"  recorded_episodes: {scope.recorded_episodes}  # all that was measured on"
+    if scope.driven_by:
+        yield "  # Say the next line where nobody carries out plans of this model, as with logs or"
+        yield "  # teleoperation: while the planner drives, nothing is known."
+        yield f"  # driven_by: {scope.driven_by}"
     unmeasured = sorted(set(envelope.criteria.nuisances) - set(scope.nuisance))
     if not scope.nuisance and not unmeasured:
         yield "  nuisance: {}"

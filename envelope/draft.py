@@ -50,6 +50,7 @@ def draft(
             observation=measurements.observation,
             factors=measurements.factors,
             recorded_episodes=recorded.digest if recorded else None,
+            driven_by="recording" if recorded else None,
             nuisance=judged.nuisance,
             joint=judged.joint_scale > 0,
             joint_scale=judged.joint_scale or 1.0,

@@ -157,6 +157,15 @@ RECORDED = Field(
     "equal",
     "Only these episodes were seen: other ones may look or move otherwise.",
 )
+DRIVEN = Field(
+    "input_scope.driven_by",
+    "equal",
+    "Who chooses the actions decides where episodes lead: a threshold set on recorded episodes "
+    "promises nothing while the planner drives.",
+)
+BY_PLANNER = "planner"
+"""Who drives wherever nothing else is said."""
+OF_RECORDED = (RECORDED, DRIVEN)
 """Where recorded episodes are all that was measured on."""
 _NUISANCE = "input_scope.nuisance."
 ANY_BATCH = "any"

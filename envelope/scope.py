@@ -11,11 +11,12 @@ from typing import Any, Literal
 from envelope.deploy import Deployment, are_nominal, declared_range
 from envelope.fields import (
     ANY_BATCH,
+    BY_PLANNER,
     CONVENTIONS,
     INPUT,
     MODEL,
+    OF_RECORDED,
     PLANNER,
-    RECORDED,
     Field,
     Meanwhile,
     monitor_fields,
@@ -67,8 +68,12 @@ def compare_scope(envelope: Envelope, deployment: Deployment) -> list[FieldResul
     """
     found = [_presence(deployment, path) for path in ("envelope", "relies_on", CHECKPOINT)]
     found += [_fixed(envelope, deployment, field) for field in (*MODEL, *INPUT)]
-    if envelope.input_scope.recorded_episodes or value_at(deployment.file, RECORDED.path):
-        found.append(_fixed(envelope, deployment, RECORDED))
+    found += [
+        _fixed(envelope, deployment, field)
+        for field in OF_RECORDED
+        if value_at(envelope, field.path)
+        or value_at(deployment.file, field.path) not in (None, BY_PLANNER)
+    ]
     found += _nuisances(envelope, deployment)
     found += [_fixed(envelope, deployment, field) for field in (*PLANNER, *CONVENTIONS)]
     found += _monitors(envelope, deployment)

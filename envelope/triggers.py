@@ -7,7 +7,7 @@ from envelope.fields import (
     ANY_BATCH,
     DRIFT,
     FIXED,
-    RECORDED,
+    OF_RECORDED,
     SUITE_OF,
     TENSORS,
     Field,
@@ -43,7 +43,7 @@ def make_triggers(
         for name, scope in nuisance.items()
         if scope.admitted.low < scope.admitted.high
     }
-    fields = [TENSORS, *FIXED, *([RECORDED] if is_recorded else [])]
+    fields = [TENSORS, *FIXED, *(OF_RECORDED if is_recorded else [])]
     fields += [nuisance_field(name) for name in nuisance]
     fields += [field for monitor in monitors for field in monitor_fields(monitor.name)]
     is_any_batch = planner.conventions.solver_batch == ANY_BATCH

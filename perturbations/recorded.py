@@ -17,6 +17,7 @@ from perturbations.stats import CONFIDENCE
 if TYPE_CHECKING:
     from perturbations.bench import Bench
     from perturbations.profiles import Profile
+    from perturbations.protocols import WorldModel
     from perturbations.violation import Violation
 
 NEEDS_SIMULATOR = "needs a simulator: recorded episodes only"
@@ -138,11 +139,30 @@ def left_out(bench: "Bench", suites: Sequence[str]) -> list[NotMeasured]:
         "alarms while the planner drives",
         "thresholds were set on recorded episodes, whose actions somebody else chose",
     )
-    training = getattr(bench.model, "training", {}).get("data")
-    if isinstance(training, dict) and training.get("digest") == data.digest:
+    if not data.is_held_out:
+        is_same = data.digest in seen_in_training(bench.model)
         say(
             "episodes that the model was not trained on",
-            f"{data.name} is the data set that it was trained on",
-            "measure on episodes that were held out",
+            f"{data.name} is a data set that it was trained on"
+            if is_same
+            else "the checkpoint does not say what it was trained on",
+            "measure on episodes that were held out"
+            if is_same
+            else "train it with lewm train, or import it with --data",
         )
     return found
+
+
+def is_held_out(model: "WorldModel", digest: str) -> bool:
+    """Whether a model says all that it was trained and tuned on, and this data set is none of it.
+
+    Of a part of the same data, or of the same episodes in another file, nothing is known here.
+    """
+    return not {digest, ""} & seen_in_training(model)
+
+
+def seen_in_training(model: "WorldModel") -> set[str]:
+    """Digests of what a model was trained and tuned on; an empty one where it does not say."""
+    runs = [getattr(model, "training", {}), *getattr(model, "tuning", ())]
+    data = [run.get("data") if isinstance(run, dict) else None for run in runs]
+    return {str(one.get("digest") or "") if isinstance(one, dict) else "" for one in data}

@@ -122,6 +122,8 @@ def _input_rows(record: Envelope) -> list[Row]:
     if scope.recorded_episodes:
         episodes = group("no simulator, these episodes alone ", digest(scope.recorded_episodes))
         rows.append(("input_scope.recorded_episodes", episodes))
+    if scope.driven_by:
+        rows.append(("input_scope.driven_by", f"{scope.driven_by}, not the planner"))
     for name, nuisance in scope.nuisance.items():
         rows.append((f"input_scope.nuisance.{name}", _nuisance(nuisance)))
     joint = "one nuisance off nominal at a time"

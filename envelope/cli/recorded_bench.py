@@ -15,7 +15,7 @@ from lewm.data.sources import open_source
 from lewm.worlds.recorded import RecordedWorld
 from perturbations.episodes import Cases, Episodes
 from perturbations.profiles import Profile
-from perturbations.recorded import least_shares, share_out, wanted_shares
+from perturbations.recorded import is_held_out, least_shares, share_out, wanted_shares
 from perturbations.seeding import derive_seed
 
 NO_CASES = Cases(np.empty((0, 0)), np.empty((0, 0)), goal_offset_env_steps=0)
@@ -56,15 +56,14 @@ def lay_out(
     model: AuditableModel,
     profile: Profile,
     *,
-    horizon: int,
+    model_steps: int,
     false_alarms: float,
     seed: int,
 ) -> LaidOut:
     """Give the episodes of a data set out, each to one purpose, in an order drawn from the seed.
 
-    Episodes are as long as the profile and the horizon ask for, or as long as enough of the
-    recorded ones are. Longer ones are cut, beginning anywhere. Of episodes that share a stretch
-    half as long as that, one is used.
+    Episodes have `model_steps`, or as many as enough of the recorded ones have. Longer ones are
+    cut, beginning anywhere. Of episodes that share a stretch half as long as that, one is used.
 
     Raises:
         EnvelopeError: there are too few; the message has the number needed.
@@ -73,7 +72,7 @@ def lay_out(
     block, least = model.block_size, least_shares(false_alarms)
     steps = _model_steps(
         world.lengths // block,
-        wanted=max(profile.model_steps_per_episode, horizon),
+        wanted=model_steps,
         shortest=max(3, model.history + 1),
         num_needed=least.total,
     )
@@ -100,18 +99,20 @@ def lay_out(
         _read(world, part.tolist(), steps * block, seed) for part in parts[:3]
     )
     world.lend(_one_state_each(world, parts[3], rng))
+    digest = world.digest()
     return LaidOut(
         calibration=calibration,
         scoring=scoring,
         fitting=fitting,
         recorded=RecordedEpisodes(
             name=world.of,
-            digest=world.digest(),
+            digest=digest,
             num_episodes=len(world.lengths),
             num_usable=len(usable),
             model_steps_per_episode=steps,
             columns=list(world.columns),
             state_column=world.state_column,
+            is_held_out=is_held_out(model, digest),
             num_fitting_episodes=shares.fitting,
             num_states=shares.states,
         ),

@@ -149,21 +149,21 @@ def _given_out(
 ) -> dict[str, Any]:
     """Cases and episodes of a bench: drawn in a simulator, or given out of what was recorded."""
     profile, seed = choices.profile, choices.seed
-    if isinstance(world, RecordedWorld):
-        laid = lay_out(
-            world,
-            model,
-            profile,
-            horizon=scope.horizon,
-            false_alarms=choices.criteria.false_alarms_per_episode,
-            seed=seed,
-        )
-        return {"cases": NO_CASES, **laid._asdict()}
     offset = scope.conventions.goal_offset_env_steps
     # Drift is measured as far as the planner looks, and the planner's own closed loop is no longer
     # than what the monitors were calibrated on; cells with a larger budget are, and are told so.
     budget_blocks = -(-scope.conventions.budget_env_steps // model.block_size)
     num_blocks = max(profile.model_steps_per_episode, scope.horizon, budget_blocks)
+    if isinstance(world, RecordedWorld):
+        laid = lay_out(
+            world,
+            model,
+            profile,
+            model_steps=num_blocks,
+            false_alarms=choices.criteria.false_alarms_per_episode,
+            seed=seed,
+        )
+        return {"cases": NO_CASES, **laid._asdict()}
     profile = replace(profile, model_steps_per_episode=num_blocks)
     length = num_blocks * model.block_size
     return {

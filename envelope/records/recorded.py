@@ -19,5 +19,7 @@ class RecordedEpisodes(Record):
     state_column: str
     """Column of the true state; empty where there is none."""
     num_fitting_episodes: int = Field(ge=1)
+    is_held_out: bool = Field(default=False, exclude_if=lambda is_held_out: not is_held_out)
+    """True where the checkpoint says what it was trained and tuned on, and it is no such data."""
     num_states: int = Field(ge=1)
     """Episodes that give one frame each to what is said of latents alone."""

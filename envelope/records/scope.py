@@ -90,6 +90,8 @@ class InputScope(Record):
     """Factors of variation that differ from the world's defaults, by dotted name."""
     recorded_episodes: Sha256 | None = Field(default=None, exclude_if=lambda data: data is None)
     """Digest of the data set, where recorded episodes are all that was measured on."""
+    driven_by: Literal["recording"] | None = Field(default=None, exclude_if=lambda by: by is None)
+    """Who chose the actions: on recorded episodes whoever recorded them, else the planner."""
     nuisance: dict[str, NuisanceScope]
     joint: bool
     """True when all nuisances drawn together inside a box left success alone."""

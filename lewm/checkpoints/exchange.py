@@ -51,6 +51,7 @@ def import_model(
     action_stats: ActionStats | None = None,
     world: str | dict[str, Any] | None = None,
     block_size: int = 5,
+    trained_on: str | None = None,
 ) -> Imported:
     """Bring a model of the official ecosystem here, whole or not at all.
 
@@ -61,6 +62,7 @@ def import_model(
         action_stats: how the model's actions are scaled; what `source` says unless given.
         world: the world it was made for, by name or scope; what `source` says unless given.
         block_size: env steps per action block.
+        trained_on: digest of the data it was trained on, where `source` does not say.
 
     Raises:
         LewmError: `source` is refused, says nothing of its actions, or does not fit `world`; or
@@ -78,6 +80,9 @@ def import_model(
     else:
         official = read_official(files, stored, block_size=block_size)
         checkpoint = _as_checkpoint(official, action_stats, source, read.sha256, block_size)
+    if trained_on is not None and "data" not in checkpoint.training:
+        data = {"data": {"digest": trained_on}}
+        checkpoint = replace(checkpoint, training={**checkpoint.training, **data})
     if world is not None:
         size_px = checkpoint.config.image_size
         scope = world if isinstance(world, dict) else _nominal(world, size_px)

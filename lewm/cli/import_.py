@@ -61,9 +61,14 @@ def import_(
             "--data and --action-stats both say how actions are scaled",
             next_step="give one of them",
         )
-    stats, scope = _from_data(data) if data else (_from_json(action_stats), None)
+    stats, scope, digest = _from_data(data) if data else (_from_json(action_stats), None, None)
     done = import_model(
-        source, out, action_stats=stats, world=world or scope, block_size=block_size
+        source,
+        out,
+        action_stats=stats,
+        world=world or scope,
+        block_size=block_size,
+        trained_on=digest,
     )
     config, tensors = done.checkpoint.config, done.checkpoint.tensors
     layout = f"layout {done.layout}, " if done.layout else ""
@@ -87,11 +92,11 @@ def _from_json(path: Path | None) -> "ActionStats | None":
     return stats_from_json(load_object(content, str(path)), str(path))
 
 
-def _from_data(path: str) -> "tuple[ActionStats, dict[str, Any] | None]":
-    """How the actions of a data set are scaled, and the world it says it was collected in."""
+def _from_data(path: str) -> "tuple[ActionStats, dict[str, Any] | None, str]":
+    """How the actions of a data set are scaled, the world it was collected in, its digest."""
     from lewm.data.sources import open_source
 
     with open_source(path) as source:
         said = source.provenance
         scope = {key: said[key] for key in _SCOPE} if said.keys() >= _SCOPE else None
-        return source.action_stats(), scope
+        return source.action_stats(), scope, source.digest()

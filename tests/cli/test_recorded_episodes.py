@@ -103,8 +103,7 @@ def test_a_closed_loop_is_unknown_for_the_reason_that_there_is_no_simulator(meas
         assert (found[name].verdict, found[name].reason) == ("unknown", NEEDS_SIMULATOR)
     assert found["monitor.surprise.freeze"].reason == NEEDS_SIMULATOR
     for name in ("monitor.surprise.false_alarms", "drift.usable_horizon"):
-        assert found[name].verdict == "unknown"
-        assert "nothing is known while the planner" in found[name].reason
+        assert "which no planner drove" in found[name].statement
 
 
 def test_what_needs_none_is_measured(measured_data):
@@ -142,15 +141,29 @@ def test_the_page_says_that_there_was_no_simulator(measured_data):
     assert "recorded episodes of 10 model steps" in page
 
 
-def test_the_template_is_inside_and_other_episodes_are_not(measured_data, around, lab):
-    deploy = around / "ckpt.envelope" / "deploy.yaml"
-    assert check(around, lab, deploy).status == 0
+@pytest.fixture(scope="module")
+def logged(measured_data):
+    """A deployment in which nobody carries out plans, made from the template in one line."""
+    deploy = measured_data[0].deploy
+    return rewrite(deploy, "  # driven_by", "  driven_by", to=deploy.with_name("logged.yaml"))
+
+
+def test_the_template_leaves_it_to_a_person_to_say_that_no_planner_drives(
+    measured_data, logged, around, lab
+):
+    verdict = check(around, lab, measured_data[0].deploy)
+    assert verdict.status == 1
+    assert "input_scope.driven_by" in {one["subject"] for one in verdict.json["reasons"]}
+    assert check(around, lab, logged).status == 0
+
+
+def test_other_episodes_are_outside(measured_data, logged, around, lab):
     digest = measured_data[0].read_envelope().input_scope.recorded_episodes
     for name, pattern, to in (
         ("other", digest, "0" * 64),
         ("undeclared", rf"  recorded_episodes: {digest}.*\n", ""),
     ):
-        changed = rewrite(deploy, pattern, to, to=deploy.with_name(f"{name}.yaml"))
+        changed = rewrite(logged, pattern, to, to=logged.with_name(f"{name}.yaml"))
         verdict = check(around, lab, changed)
         assert verdict.status == 1
         subjects = {one["subject"] for one in verdict.json["reasons"]}
@@ -158,24 +171,19 @@ def test_the_template_is_inside_and_other_episodes_are_not(measured_data, around
         assert "representation.steady" in subjects or name == "undeclared"
 
 
-def test_who_relies_on_false_alarms_is_told_that_the_planner_did_not_drive(
-    measured_data, around, lab
-):
-    deploy = around / "ckpt.envelope" / "deploy.yaml"
-    relying = rewrite(
-        deploy,
-        "  - representation.steady\n",
-        "  - representation.steady\n  - monitor.surprise.false_alarms\n",
-        to=deploy.with_name("relying.yaml"),
+def test_where_the_planner_drives_what_was_said_of_episodes_lapses(logged, around, lab):
+    driving = rewrite(
+        logged,
+        "driven_by: recording",
+        "driven_by: planner",
+        to=logged.with_name("driving.yaml"),
     )
-    verdict = check(around, lab, relying)
+    verdict = check(around, lab, driving)
     assert verdict.status == 1
-    messages = [
-        one["message"]
-        for one in verdict.json["reasons"]
-        if one["subject"] == "monitor.surprise.false_alarms"
-    ]
-    assert any("while the planner drives" in message for message in messages)
+    lapsed = {one["id"] for one in verdict.json["claims"] if one["lapsed_by"]}
+    assert {"drift.usable_horizon", "representation.action_sensitivity"} <= lapsed
+    assert "monitor.surprise.false_alarms" in lapsed
+    assert "representation.steady" not in lapsed
 
 
 def test_the_rows_give_the_record_again(measured_data, lab):
@@ -224,7 +232,7 @@ def test_a_checkpoint_of_a_world_that_nobody_knows_needs_no_world(words, world, 
     assert done.status == 0, done
     folder = Folder(tmp_path / "foreign.envelope")
     assert folder.read_envelope().input_scope.world == world
-    assert "while the planner drives" in claims(folder)["drift.usable_horizon"].reason
+    assert claims(folder)["drift.usable_horizon"].estimate is not None
 
 
 @pytest.mark.parametrize("name", ["episodes.lance", "stateless.h5"])
@@ -232,7 +240,7 @@ def test_lance_tables_and_data_without_states_are_measured_too(name, around, tmp
     done = measure(around, around / name, tmp_path / "out")
     assert done.status == 0, done
     found = claims(Folder(tmp_path / "out"))
-    assert "while the planner drives" in found["drift.usable_horizon"].reason
+    assert found["drift.usable_horizon"].estimate is not None
     rank, jump = found["representation.distance_rank"], found["monitor.surprise.teleport"]
     if name == "stateless.h5":
         needs = "needs the true state, and the data set has no column of it"

@@ -29,9 +29,18 @@ def source(num=NUM_EPISODES, *, seed=11, num_env_steps=60, has_states=True):
 
 
 def recorded_bench(model, *, data=None, profile=PROFILE, **changes):
-    """A bench for a model of the dot world, on recorded episodes alone."""
+    """A bench for a model of the dot world, on recorded episodes alone, by default held out."""
+    if not hasattr(model, "training"):
+        model.training = {"data": {"digest": "0" * 64}}
     world = RecordedWorld(data or source(), name="dot", of="dots.h5")
-    laid = lay_out(world, model, profile, horizon=3, false_alarms=0.05, seed=7)
+    laid = lay_out(
+        world,
+        model,
+        profile,
+        model_steps=profile.model_steps_per_episode,
+        false_alarms=0.05,
+        seed=7,
+    )
     parts = {
         "model": model,
         "twin": Collapsed(),

@@ -5,7 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 
+from envelope.claims import make_claims
 from envelope.errors import EnvelopeError
+from envelope.fields import covers
 from envelope.records import ViolationCriterion
 from lewm.errors import LewmError
 from lewm.worlds.recorded import ADDRESS_WIDTH, RecordedWorld
@@ -16,6 +18,7 @@ from perturbations.recorded import (
     NEEDS_TRUE_STATES,
     Shares,
     least_shares,
+    left_out,
     share_out,
     why_not,
 )
@@ -50,19 +53,6 @@ OPEN_LOOP = ("representation", "voe", "horizon_drift")
 def claims(kind, *, has_states=True):
     data = source(has_states=has_states)
     return claims_of(recorded_bench(kind(), data=data, criteria=CRITERIA))
-
-
-NOT_DRIVEN = "on recorded episodes, so nothing is known while the planner drives"
-
-
-def is_shown(claim):
-    """Whether it holds; what is said of whole episodes does so on the recorded ones alone."""
-    is_left_open = claim.verdict == "unknown" and claim.reason.endswith(NOT_DRIVEN)
-    if claim.id == "drift.usable_horizon":
-        return is_left_open
-    if not claim.id.startswith("monitor."):
-        return claim.verdict == "holds"
-    return is_left_open and claim.estimate.low >= CRITERIA.detection_rate
 
 
 def test_what_needs_a_simulator_is_unknown_and_says_so():
@@ -101,7 +91,7 @@ def test_no_claim_of_a_perfect_model_fails():
 )
 def test_a_perfect_model_is_surprised_by_every_cut_and_every_command_not_followed(name):
     claim = claims(Oracle)[f"monitor.surprise.{name}"]
-    assert is_shown(claim), claim.reason
+    assert claim.verdict == "holds", claim.reason
 
 
 @pytest.mark.parametrize(
@@ -118,27 +108,78 @@ def test_a_perfect_model_is_surprised_by_every_cut_and_every_command_not_followe
 def test_a_planted_defect_is_found_without_a_simulator(kind, claim):
     found = claims(kind)[claim]
     assert found.verdict == "fails", found.reason
-    assert is_shown(claims(Oracle)[claim]), claims(Oracle)[claim].reason
+    assert claims(Oracle)[claim].verdict == "holds", claims(Oracle)[claim].reason
 
 
-def test_thresholds_of_recorded_episodes_promise_nothing_while_the_planner_drives():
-    found = measurements_of(recorded_bench(Oracle(), criteria=CRITERIA), OPEN_LOOP)
-    assert {one.calibration.driven_by for one in found.monitors} == {"recording"}
-    claim = claims(Oracle)["monitor.surprise.false_alarms"]
-    assert (claim.verdict, claim.outcome) == ("unknown", "inconclusive")
-    assert "nothing is known while the planner drives" in claim.reason
-    assert claim.estimate is not None
+OF_EPISODES = (
+    "monitor.surprise.false_alarms",
+    "monitor.surprise.rewind",
+    "drift.usable_horizon",
+    "representation.action_sensitivity",
+)
 
 
-def test_drift_over_recorded_episodes_promises_nothing_of_those_that_the_planner_drives():
-    claim = claims(Oracle)["drift.usable_horizon"]
+@cache
+def measured():
+    return measurements_of(recorded_bench(Oracle(), criteria=CRITERIA), OPEN_LOOP)
 
-    assert (claim.verdict, claim.outcome) == ("unknown", "inconclusive")
-    assert claim.reason.startswith("drift ratio 0.00 [")
-    assert claim.reason.endswith(NOT_DRIVEN)
-    assert claim.estimate.low == claim.estimate.high > 0
-    assert claim.evidence
-    assert claims(Still)["drift.usable_horizon"].verdict == "fails"
+
+def judged(**changes):
+    """The claims where the plan says something else of the data."""
+    found = measured()
+    data = found.plan.recorded.model_copy(update=changes)
+    plan = found.plan.model_copy(update={"recorded": data})
+    made = make_claims(found.model_copy(update={"plan": plan}), CRITERIA).claims
+    return {claim.id: claim for claim in made}
+
+
+def test_what_is_said_of_recorded_episodes_holds_for_them_and_lapses_with_who_drives():
+    assert {one.calibration.driven_by for one in measured().monitors} == {"recording"}
+    for name in OF_EPISODES:
+        claim = judged()[name]
+        assert claim.verdict == "holds", claim.reason
+        assert claim.statement.endswith("On recorded episodes, which no planner drove.")
+        assert covers(claim.rests_on, "input_scope.driven_by")
+    for name in ("representation.steady", "representation.effective_rank"):
+        assert not covers(judged()[name].rests_on, "input_scope.driven_by")
+
+
+def test_nothing_of_whole_episodes_holds_unless_they_were_held_out():
+    found = judged(is_held_out=False)
+    for name in OF_EPISODES:
+        assert found[name].verdict == "unknown"
+        assert found[name].reason.endswith("episodes that the model was not trained on")
+    assert found["representation.effective_rank"].verdict == "holds"
+
+
+def test_thresholds_of_shorter_episodes_than_the_budget_promise_no_rate_of_false_alarms():
+    claim = judged(model_steps_per_episode=1)["monitor.surprise.false_alarms"]
+    assert claim.verdict == "unknown"
+    assert f"thresholds were set on {BLOCK} env steps, an episode has" in claim.reason
+
+
+def trained_on(digest, *tuned_on):
+    model = Oracle()
+    model.training = {"data": {"digest": digest}} if digest else {}
+    model.tuning = [{"data": {"digest": one}} for one in tuned_on]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "word"),
+    [
+        (lambda own: trained_on(own), "is a data set that it was trained on"),
+        (lambda own: trained_on("0" * 64, own), "is a data set that it was trained on"),
+        (lambda own: trained_on(""), "does not say what it was trained on"),
+        (lambda own: trained_on("0" * 64), ""),
+    ],
+)
+def test_episodes_are_held_out_where_the_model_says_what_it_was_trained_on(model, word):
+    data = source(149)
+    bench = recorded_bench(model(data.digest()), data=data, criteria=CRITERIA)
+    said = {one.what: one.reason for one in left_out(bench, ())}
+    assert bench.recorded.is_held_out == (not word)
+    assert word in said.get("episodes that the model was not trained on", "")
 
 
 def test_without_true_states_distance_is_unknown_and_pixels_judge_the_clips():
@@ -146,8 +187,8 @@ def test_without_true_states_distance_is_unknown_and_pixels_judge_the_clips():
     assert found["representation.distance_rank"].reason == NEEDS_TRUE_STATES
     assert found["monitor.surprise.teleport"].reason == NEEDS_TRUE_STATES
     assert found["representation.effective_rank"].verdict == "holds"
-    assert is_shown(found["monitor.surprise.spliced_episode"])
-    assert is_shown(found["monitor.surprise.velocity_reversal"])
+    assert found["monitor.surprise.spliced_episode"].verdict == "holds"
+    assert found["monitor.surprise.velocity_reversal"].verdict == "holds"
 
 
 def test_rows_of_recorded_episodes_follow_from_their_plan():
@@ -160,10 +201,9 @@ def test_rows_of_recorded_episodes_follow_from_their_plan():
 
 
 def test_summaries_of_a_closed_loop_that_nobody_ran_are_not_believed():
-    from envelope.claims import make_claims
     from envelope.records import Estimate, Measurement
 
-    found = measurements_of(recorded_bench(Oracle(), criteria=CRITERIA), OPEN_LOOP)
+    found = measured()
     sure = Estimate(value=1, low=0.99, high=1, episodes=400, interval="clopper_pearson", seed=0)
     forged = Measurement(
         suite="planning", quantity="success", unit="1", condition={"arm": "model"}, estimate=sure
@@ -251,13 +291,6 @@ def test_what_recorded_episodes_cannot_say_is_listed(bench):
     assert said["through_wall in any form"] == NEEDS_SIMULATOR
     assert "somebody else chose" in said["alarms while the planner drives"]
     assert "recorded true states" in said["whether a clip breaks the laws of the world"]
-
-
-def test_a_model_judged_on_the_data_it_was_trained_on_is_told_so(bench):
-    model = Oracle()
-    model.training = {"data": {"digest": bench.recorded.digest}}
-    found = audit.run(recorded_bench(model, criteria=CRITERIA), ("horizon_drift",))
-    assert any("not trained on" in one.what for one in found.not_measured)
 
 
 # --- how episodes are given out -----------------------------------------------------------------
