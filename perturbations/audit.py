@@ -1,7 +1,7 @@
 """The whole audit: calibrate, run the suites, show what was shown; summaries from rows alone."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envelope.errors import EnvelopeError
 from envelope.records import (
@@ -214,6 +214,14 @@ def _strengths_left_out(bench: "Bench") -> list[NotMeasured]:
     return found
 
 
+def _why_not_shown(nuisance: str, world: Any) -> str:
+    from perturbations.factor_classes import PREFIX, appearance
+
+    if nuisance.removeprefix(PREFIX) in appearance(world):
+        return f"in {world.name}, as it is set up here, it changes no picture, or hides the agent"
+    return f"{world.name} has no factor of variation for it"
+
+
 def _nuisances_left_out(bench: "Bench", cells: Sequence[Cell]) -> list[NotMeasured]:
     """Classes that the world cannot show, and those that ran in open loop only."""
     from perturbations.nuisances import find
@@ -225,7 +233,7 @@ def _nuisances_left_out(bench: "Bench", cells: Sequence[Cell]) -> list[NotMeasur
             found.append(
                 NotMeasured(
                     what=f"{name} in any form",
-                    reason=f"{bench.world.name} has no factor of variation for it",
+                    reason=_why_not_shown(name, bench.world),
                     settle="measure in a world that can show it",
                 )
             )

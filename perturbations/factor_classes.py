@@ -8,6 +8,7 @@ world's to say: the role in its `factor_table`.
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -22,6 +23,9 @@ PREFIX = "factor:"
 EVERY = f"{PREFIX}*"
 """In criteria: every appearance factor that no other class is about."""
 _BESIDE = "agent.color"
+_NUM_LOOKS = 4
+_SEEN: WeakKeyDictionary[Any, dict[str, bool]] = WeakKeyDictionary()
+"""By world, whether anything is seen of a factor; asked often, and slow to find out."""
 
 
 class FactorClass(Nuisance):
@@ -37,9 +41,15 @@ class FactorClass(Nuisance):
         self.unit = "delta_e" if self.is_color else "offset"
 
     def directions(self, world: "World") -> tuple[str, ...]:
-        """Colours that lead somewhere and not past the agent's; or numbers with room to move."""
-        if self.factor not in appearance(world):
+        """Colours that lead somewhere and not past the agent's; or numbers with room to move.
+
+        None where the picture is the same wherever they lead, as that of a target not drawn.
+        """
+        if self.factor not in appearance(world) or not self._is_seen(world):
             return ()
+        return self._open(world)
+
+    def _open(self, world: "World") -> tuple[str, ...]:
         if not self.is_color:
             return tuple(self._ways(world))
         starts, beside = color.to_lab(grey_levels(world, self.factor)), None
@@ -85,6 +95,23 @@ class FactorClass(Nuisance):
     ) -> "Frames":
         """The world's own picture with the factor moved."""
         return world.render(states, {self.factor: self.native_value(world, direction, amount)})
+
+    def _is_seen(self, world: "World") -> bool:
+        if not hasattr(world, "sample_states"):
+            return True
+        known = _SEEN.setdefault(world, {})
+        if self.factor not in known:
+            states = world.sample_states(np.random.default_rng(0), _NUM_LOOKS)
+            clean = world.render(states)
+            values = (
+                self.native_value(world, way, self.amount(world, way, 1.0))
+                for way in self._open(world)
+            )
+            known[self.factor] = any(
+                bool((world.render(states, {self.factor: value}) != clean).any())
+                for value in values
+            )
+        return known[self.factor]
 
     def _is_whole(self, world: "World") -> bool:
         return isinstance(appearance(world)[self.factor].low, int)

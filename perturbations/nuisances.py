@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PICTURE_PX = 224
 """Width of the picture that lengths are counted in."""
+_FLOOR = "floor.color"
+"""What agents are seen on where a world has no background; one colour or several."""
 
 
 class _Color(Nuisance):
@@ -45,13 +47,12 @@ class _Color(Nuisance):
         if self.factor not in values:
             return ()
         start = color.to_lab(grey_levels(world, self.factor)[0])
-        other = None
-        if self.beside in values:
-            other = color.to_lab(grey_levels(world, self.beside)[0])
+        beside = self.beside if self.beside in values else _FLOOR
+        others = color.to_lab(grey_levels(world, beside)) if beside in values else [None]
         return tuple(
             name
             for name, target in TARGETS.items()
-            if is_open(start, color.to_lab(np.array(target)), other)
+            if all(is_open(start, color.to_lab(np.array(target)), other) for other in others)
         )
 
     def amount(self, world: "World", direction: str, strength: float) -> float:

@@ -20,7 +20,7 @@ Drop = Callable[[Shift, "ShiftedFrames"], float]
 """Runs a closed-loop cell and gives the drop of success that was seen; 1 when it crashed."""
 
 NUM_FEW = 3
-_FIRST = ("background.color", "light.gain", "camera.shift")
+_FIRST = ("background.color", "factor:floor.color", "light.gain", "camera.shift")
 """What a room changes most often; these come first when only a few classes can run."""
 _WORST_CLASSES = 2
 _OTHER_FRAMES: tuple["ShiftedFrames", ...] = ("goal", "both")
