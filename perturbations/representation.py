@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
+from envelope.records.units import in_unit
 from perturbations import bootstrap, rows, spectra, stats
+from perturbations.nuisances import find
 from perturbations.seeding import digest_arrays
 from perturbations.suite import Suite
 
@@ -20,6 +22,8 @@ _COMPONENTS = 3
 _BINS = 10
 SLOW_STATES = 48
 """States at most that are shown under every nuisance."""
+SLOW_STRENGTH = 0.5
+"""At which all of them are compared: halfway to where a class ends, in each of its directions."""
 STEADY_FRAMES = 64
 """Frames at most that are encoded twice and alone."""
 
@@ -37,8 +41,10 @@ class Representation(Suite):
     of latent with true distance), `distance_rises_to` (the true distance beyond which latent
     distance no longer rises), `probe_r2`. Over lawful episodes, `straightness` and
     `action_sensitivity`: how much of the real difference between two actions' outcomes the
-    imagined one follows, 1 is all. By nuisance class, `nuisance_share` of the latent variance and
-    of its first component. `steady`: the same frame has the same latent, alone as in a batch.
+    imagined one follows, 1 is all. By nuisance class, all at one strength and over all their
+    directions alike: `nuisance_share`, how far it moves a latent, squared, over that and the
+    variance between states, of all and along the first component; `nuisance_in_env_steps`, how far
+    in moves of one env step. `steady`: the same frame has the same latent, alone as in a batch.
 
     Blind to: the cause of a symptom, and what a planner makes of it. A probe says what can be read
     out of a latent, not that the planner can use it, and decides nothing here.
@@ -50,7 +56,6 @@ class Representation(Suite):
     def run(self, bench: "Bench") -> list[Cell]:
         """One cell per question; those about states alone come first."""
         from perturbations import representation_rows as ask
-        from perturbations.nuisances import find
 
         states = ask.states_drawn(bench)
         few = states[:SLOW_STATES]
@@ -241,6 +246,7 @@ def _straightness(cell: Cell, problem: str, seed: int) -> list[Measurement]:
 
 
 def _slow_features(cell: Cell, problem: str, seed: int) -> list[Measurement]:
+    at: dict[str, Scalar] = {"nuisance": cell.condition["nuisance"], "strength": SLOW_STRENGTH}
     found = []
     for part, prefix in (("all", ""), ("first_component", "lead_")):
         share = None
@@ -249,9 +255,27 @@ def _slow_features(cell: Cell, problem: str, seed: int) -> list[Measurement]:
             whole = within + rows.numbers(cell, f"{prefix}between")
             share = bootstrap.ratio_of_sums(within, whole, seed=seed)
         note = "" if share else "too few states, or the latent does not move"
-        condition: dict[str, Scalar] = {"nuisance": cell.condition["nuisance"], "of": part}
-        found.append(_say("nuisance_share", condition, share, problem, note=note))
+        found.append(_say("nuisance_share", {**at, "of": part}, share, problem, note=note))
+    if problem or "step" in cell.rows:
+        found.append(_in_env_steps(cell, at, problem, seed))
     return found
+
+
+def _in_env_steps(cell: Cell, condition: dict[str, Scalar], problem: str, seed: int) -> Measurement:
+    """Root mean square of what the nuisance moves, over that of what one env step moves."""
+    ratio, note = None, problem
+    if not problem:
+        amount = f"{rows.numbers(cell, 'amount')[0]:.4g}"
+        unit = find(str(cell.condition["nuisance"])).unit
+        note = f"{in_unit(amount, unit)} off nominal, mean over the directions"
+        moved, step = rows.numbers(cell, "within"), rows.numbers(cell, "step")
+        squared = bootstrap.ratio_of_sums(moved, step, seed=seed)
+        if squared is None:
+            note = "too few states, or one env step moves no latent"
+        else:
+            ends = {end: max(0.0, getattr(squared, end)) ** 0.5 for end in ("value", "low", "high")}
+            ratio = squared.model_copy(update=ends)
+    return _say("nuisance_in_env_steps", condition, ratio, note=note, unit="env_steps")
 
 
 _SUMMARIES: Mapping[str, Callable[[Cell, str, int], list[Measurement]]] = {

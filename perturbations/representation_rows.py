@@ -2,7 +2,7 @@
 
 Shapes in this module:
     N  states     E  episodes     B  model steps     D  latent width     S  state width
-    R  draws of a nuisance     K  env steps per block     A  action width
+    R  directions of a nuisance     K  env steps per block     A  action width
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from perturbations import latents, probes
 from perturbations.nuisance import FrameSeeds
 from perturbations.nuisances import find
+from perturbations.representation import SLOW_STRENGTH
 from perturbations.seeding import derive_seed
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from perturbations.protocols import Frames
 
 Rows = dict[str, list[Any]]
-_DRAWS = 6
 
 
 def states_drawn(bench: "Bench") -> NDArray[np.float64]:
@@ -114,36 +114,45 @@ def actions(bench: "Bench") -> Rows:
 
 
 def slow_features(bench: "Bench", nuisance: str, states: NDArray[np.float64]) -> Rows:
-    """Per state: variance over draws of one nuisance, `within`, and of the state's own, `between`.
+    """Per state, squared moves of its latent by one nuisance, `within`, and `between` the states.
 
-    `lead_within` and `lead_between` are the same along the first principal component of all.
+    `within` is the mean over the directions of the class, all at `SLOW_STRENGTH`, of how far each
+    moves the latent from that of the clean frame; `between` is how far the clean latent lies from
+    the mean of all. `lead_within` and `lead_between` are the same along the first principal
+    component of all. `step` is how far one env step under a random action moves it, where the
+    world can be stepped, and `amount` what the strength comes to, mean over the directions.
     """
     kind, num = find(nuisance), len(states)
-    directions = kind.directions(bench.world)
     rng = np.random.default_rng(derive_seed(bench.seed, "slow", nuisance))
-    seen = []
-    for draw in range(_DRAWS):
-        seeds = FrameSeeds(rng.integers(2**31, size=num), np.zeros(num, dtype=np.int64))
-        frames = kind.render(
-            bench.world,
-            states,
-            strength=(draw + 1) / _DRAWS,
-            direction=directions[draw % len(directions)],
-            seeds=seeds,
+    seeds = FrameSeeds(rng.integers(2**31, size=num), np.zeros(num, dtype=np.int64))
+    shifts = [kind.shift(bench.world, way, SLOW_STRENGTH) for way in kind.directions(bench.world)]
+    clean = _encode(bench, bench.world.render(states)).double()
+    seen = [
+        kind.render(
+            bench.world, states, strength=SLOW_STRENGTH, direction=one.direction, seeds=seeds
         )
-        seen.append(_encode(bench, frames).double())
-    z = torch.stack(seen, dim=1)  # (N, R, D)
-    centered = z - z.mean(dim=(0, 1))
-    lead = torch.linalg.svd(centered.flatten(end_dim=1), full_matrices=False).Vh[0]
-    within, between = _split(centered)
-    lead_within, lead_between = _split((centered @ lead)[..., None])
-    return {
+        for one in shifts
+    ]
+    moved = torch.stack([_encode(bench, frames).double() for frames in seen], dim=1)
+    moved = moved - clean[:, None]  # (N, R, D)
+    own = clean - clean.mean(dim=0)
+    every = torch.cat([own, (own[:, None] + moved).flatten(end_dim=1)])
+    lead = torch.linalg.svd(every - every.mean(dim=0), full_matrices=False).Vh[0]
+    found: Rows = {
         "state": list(range(num)),
-        "within": within.tolist(),
-        "between": between.tolist(),
-        "lead_within": lead_within.tolist(),
-        "lead_between": lead_between.tolist(),
+        "within": moved.square().sum(dim=-1).mean(dim=1).tolist(),
+        "between": own.square().sum(dim=-1).tolist(),
+        "lead_within": (moved @ lead).square().mean(dim=1).tolist(),
+        "lead_between": (own @ lead).square().tolist(),
+        "amount": [float(np.mean([abs(one.amount - one.nominal) for one in shifts]))] * num,
     }
+    if bench.recorded is None:
+        rng = np.random.default_rng(derive_seed(bench.seed, "slow steps"))  # the same for all
+        low, high = getattr(bench.world, "action_range", (-1.0, 1.0))
+        action = rng.uniform(low, high, (num, 1, bench.world.action_width))
+        step = _seen_after(bench, states, action).double() - clean
+        found["step"] = step.square().sum(dim=-1).tolist()
+    return found
 
 
 def straightness(bench: "Bench") -> Rows:
@@ -164,9 +173,3 @@ def _seen_after(bench: "Bench", states: NDArray[np.float64], block: NDArray[np.f
     for step in range(block.shape[1]):
         states = bench.world.step(states, block[:, step])
     return _encode(bench, bench.world.render(states))
-
-
-def _split(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean square about a state's own mean, and of that mean, (N,) each; z (N, R, D) centered."""
-    own = z.mean(dim=1, keepdim=True)
-    return (z - own).square().sum(dim=-1).mean(dim=1), own[:, 0].square().sum(dim=-1)

@@ -158,13 +158,34 @@ def _nuisance_share(view: View) -> Html:
         for name, found in _shares(view)
     ]
     caption = (
-        " that a nuisance makes up when it is drawn over its whole range; the rest is the state's. "
-        "The tick is its share of the first component."
+        " that each nuisance makes up, all at the same half of their ranges and over all their "
+        "directions; the rest is the state's. The tick is its share of the first component."
     )
     if not rows:
         return _missing("Share of latent variance", caption)
+    return group(
+        _figure("representation-nuisances", "Share of latent variance", caption, rows, (0.0, 1.0)),
+        _in_env_steps(view),
+    )
+
+
+def _in_env_steps(view: View) -> Html | None:
+    found = sorted(
+        (m for m in view.find(SUITE, "nuisance_in_env_steps") if m.estimate is not None),
+        key=lambda m: (-m.estimate.value if m.estimate else 0.0, m.id),
+    )
+    if not found:
+        return None
+    rows = [
+        Row(str(m.condition.get("nuisance", "a nuisance")).replace("_", " "), m.estimate, "model")
+        for m in found
+    ]
     return _figure(
-        "representation-nuisances", "Share of latent variance", caption, rows, (0.0, 1.0)
+        "representation-nuisance-moves",
+        "Moves by a nuisance",
+        " of the latent at the same strength, in moves of one env step under random actions.",
+        rows,
+        (0.0, domain_of(m.estimate.high for m in found if m.estimate)),
     )
 
 

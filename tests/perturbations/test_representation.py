@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from perturbations import spectra
+from perturbations import representation_rows, spectra
+from perturbations.nuisance import FrameSeeds
+from perturbations.nuisances import find
 from perturbations.representation import Representation
 from tests import known_models as known
 
@@ -70,9 +72,30 @@ def test_a_latent_that_does_not_stay_is_seen(model, seen):
 def test_a_background_reader_spends_its_latent_on_the_background():
     reader, blind = found(known.BackgroundReader()), found(known.ColourBlind())
 
-    key = "nuisance_share[nuisance=background.color,of=all]"
-    assert reader[key].low > 0.015
+    key = "nuisance_share[nuisance=background.color,of=all,strength=0.5]"
+    assert reader[key].low > 0.03
     assert blind[key].high < 1e-9
+    moves = "nuisance_in_env_steps[nuisance=background.color,strength=0.5]"
+    assert reader[moves].low > 3
+    assert blind[moves].high < 1e-9
+
+
+def test_every_direction_of_a_nuisance_counts_alike_at_the_strength_that_all_are_compared_at():
+    bench = known.bench(known.BackgroundReader())
+    states = representation_rows.states_drawn(bench)[:12]
+    kind, seeds = find("background.color"), FrameSeeds(np.arange(12), np.zeros(12, dtype=np.int64))
+
+    row = representation_rows.slow_features(bench, "background.color", states)
+
+    z = bench.model.encode(bench.world.render(states)).double().numpy()
+    squared = []
+    for way in kind.directions(bench.world):
+        seen = kind.render(bench.world, states, strength=0.5, direction=way, seeds=seeds)
+        moved = bench.model.encode(seen).double().numpy() - z
+        squared.append(np.square(moved).sum(axis=-1))
+    assert len(squared) > 1
+    np.testing.assert_allclose(row["within"], np.mean(squared, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(row["between"], np.square(z - z.mean(axis=0)).sum(axis=-1))
 
 
 def test_characteristic_functions_by_powers_are_those_by_angles():

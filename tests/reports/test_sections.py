@@ -68,7 +68,8 @@ def test_what_the_latents_of_a_perfect_model_hold_is_drawn():
     assert "straightness of lawful episodes" in text(found)
     assert "Epps and Pulley" in text(found)
     assert "Probes, secondary" in text(found)
-    assert re.search(r"agent.color 0.8\d \[0", text(found))
+    assert re.search(r"agent.color 0.9\d \[0", text(found))
+    assert "in moves of one env step" in text(found)
 
 
 def test_an_optimist_is_caught_between_promise_and_cost():
