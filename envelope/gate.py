@@ -86,7 +86,7 @@ class Gate(Record):
     planner_scope: PlannerScope
     """The base's; both models plan with it."""
     world: str
-    profile: Literal["quick", "standard", "deep"]
+    profile: Literal["brief", "quick", "standard", "deep"]
     seed: int
     num_cases: int
     """Closed-loop cases that were planned."""

@@ -23,7 +23,7 @@ from envelope.errors import EnvelopeError
 )
 @click.option(
     "--profile",
-    type=click.Choice(["quick", "standard", "deep"]),
+    type=click.Choice(["brief", "quick", "standard", "deep"]),
     default="quick",
     show_default=True,
 )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--profile",
-    type=click.Choice(["quick", "standard", "deep"]),
+    type=click.Choice(["brief", "quick", "standard", "deep"]),
     default="quick",
     show_default=True,
     help="How much to measure.",

@@ -29,7 +29,7 @@ from envelope.records import Timing
 )
 @click.option(
     "--profile",
-    type=click.Choice(["quick", "standard", "deep"]),
+    type=click.Choice(["brief", "quick", "standard", "deep"]),
     default="standard",
     show_default=True,
     help="How much to measure.",

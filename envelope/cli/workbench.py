@@ -26,7 +26,7 @@ from envelope.records import (
 from envelope.strict import canonical
 from lewm.adapter import AuditableModel, load_model
 from lewm.collection.collect import walk
-from lewm.collection.policies_named import case_policy
+from lewm.collection.policies_named import place_policy
 from lewm.evaluation.cases import sample_cases
 from lewm.planning.plan_config import PlanConfig
 from lewm.planning.planner import make_planner
@@ -307,7 +307,7 @@ def _episodes(world: Any, num: int, length_env_steps: int, seed: int, purpose: s
     """Lawful held-out episodes of the world's own policy; each purpose has a seed of its own."""
     states, actions = walk(
         world,
-        case_policy(world),
+        place_policy(world),
         episodes=range(num),
         length_env_steps=length_env_steps,
         seed=derive_seed(seed, "episodes", purpose),

@@ -17,7 +17,7 @@ class Envelope(Record):
     format: Literal["envelope/0.1"]
     assurance: Literal["self_attested", "third_party", "reproduced"]
     tool: Tool
-    profile: Literal["quick", "standard", "deep"]
+    profile: Literal["brief", "quick", "standard", "deep"]
     seed: int
     measured_at: str
     valid_until: str

@@ -87,7 +87,7 @@ class Tool(Record):
 class Plan(Record):
     """What is going to be measured; written before the first cell runs."""
 
-    profile: Literal["quick", "standard", "deep"]
+    profile: Literal["brief", "quick", "standard", "deep"]
     seed: int
     suites: list[str]
     num_cases: int
