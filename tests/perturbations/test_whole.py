@@ -181,6 +181,43 @@ def test_rollouts_cannot_be_left_out_beside_goal_offsets(few):
     assert "has no cell of rollouts" in judge(without, plan, asking)
 
 
+@pytest.mark.parametrize("asks", ["probes", "ranking"])
+def test_no_question_about_drift_can_be_left_out_or_lose_rows(few, asks):
+    cells, plan = few
+    one = of(cells, "horizon_drift", asks=asks)[0]
+    fewer = [with_rows(cell, lambda c: c[:-1]) if cell is one else cell for cell in cells]
+    left = [cell for cell in cells if cell is not one]
+
+    assert "the cell horizon_drift" in judge(fewer, plan)
+    assert f"asks about {asks}" in judge(left, plan)
+
+
+@pytest.mark.parametrize(("column", "missing"), [("", ""), ("state", "asks about probes")])
+def test_of_recorded_episodes_only_what_they_can_say_of_drift_is_asked(few, column, missing):
+    recorded = RECORDED.model_copy(update={"state_column": column})
+    plan = few[1].model_copy(update={"recorded": recorded})
+
+    left = judge(of(few[0], "horizon_drift")[:1], plan)
+    assert missing in left
+    assert bool(missing) is bool(left)
+
+
+def test_direct_and_composed_jumps_are_told_together(few):
+    cells, plan = few
+    one = of(cells, "horizon_drift")[0]
+    jumps = one.model_copy(update={"id": "0" * 64, "condition": {"asks": "jumps"}})
+
+    assert "asks about block_by_block" in judge([*cells, jumps], plan)
+
+
+def test_actions_ranked_on_other_cases_are_noticed(few):
+    cells, plan = few
+    one = of(cells, "horizon_drift", asks="ranking")[0]
+    moved = [cell.model_copy(update={"cases": "0" * 64}) if cell is one else cell for cell in cells]
+
+    assert "closed loop cells rest on 2 sets of cases" in judge(moved, plan)
+
+
 def test_of_recorded_episodes_a_class_of_clips_may_be_missing_but_no_magnitude_of_one(few):
     cells, plan = of(few[0], "voe"), few[1].model_copy(update={"recorded": RECORDED})
     jumps = of(cells, "voe", violation="teleport")
