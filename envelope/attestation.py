@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from envelope.digest import TENSOR_DIGEST
-from envelope.errors import AttestationMalformed, DigestMismatch
-from envelope.signing import PrivateKey, PublicKey, Signature, pae, verify
+from envelope.errors import AlreadySigned, AttestationMalformed, DigestMismatch
+from envelope.signing import MAX_SIGNATURES, PrivateKey, PublicKey, Signature, pae, verify
 from envelope.strict import canonical, parse_record
 from envelope.wrapping import (
     PAYLOAD_TYPE,
@@ -173,22 +173,34 @@ def make(
 
 
 def countersign(data: bytes, key: PrivateKey, trusted: Sequence[PublicKey], name: str) -> bytes:
-    """Add a signature, so that a policy with a threshold above one can be met.
+    """Add a signature over the same bytes, so that a threshold above one can be met.
 
     A bundle holds exactly one signature, so the result is a bare DSSE envelope.
 
     Args:
-        data: an attestation whose present signers are all in `trusted`.
+        data: an attestation that at least one of `trusted` signed.
         key: who signs as well.
         trusted: keys the new signer trusts; nobody signs what was not verified.
         name: what to call the file in messages.
 
     Raises:
-        NotTrusted: the attestation is not verified by `trusted`.
+        NotTrusted: the attestation is not verified by `trusted`, or has no room for more.
+        AlreadySigned: by this very key.
     """
-    verified = open_verified(data, trusted, name=name)
-    added = Signature(key.public.key_id, key.sign(pae(PAYLOAD_TYPE, verified.payload)))
-    return write_bare(verified.payload, [*read_wrapping(data, name).signatures, added])
+    wrapping = read_wrapping(data, name)
+    payload, signatures, _ = wrapping
+    message = pae(PAYLOAD_TYPE, payload)
+    verify(PAYLOAD_TYPE, payload, signatures, trusted, name=name)
+    if any(key.public.verifies(one.value, message) for one in signatures):
+        raise AlreadySigned(
+            f"{name} is signed by key {key.public.key_id[:12]} already, and a second signature of "
+            "the same key counts for nothing",
+            next_step="sign with the key of another person",
+        )
+    if len(signatures) >= MAX_SIGNATURES:
+        refuse(name, f"it has {len(signatures)} signatures, and no more are accepted")
+    added = Signature(key.public.key_id, key.sign(message))
+    return write_bare(payload, [*signatures, added])
 
 
 def open_verified(

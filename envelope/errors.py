@@ -32,6 +32,12 @@ class BadKey(EnvelopeError):
     reason = "bad_key"
 
 
+class AlreadySigned(EnvelopeError):
+    """A signature that would be the second of the same key."""
+
+    reason = "already_signed"
+
+
 class NotTrusted(EnvelopeError):
     """The evidence is there, but nothing vouches for it. Base of all of status 3."""
 

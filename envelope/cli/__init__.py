@@ -24,6 +24,7 @@ COMMANDS = {
     "draft": "Make the record again from stored measurements.",
     "report": "Make the report again from a stored record.",
     "sign": "Sign a record, its measurements and its report.",
+    "countersign": "Vouch for what somebody else signed, over the same bytes.",
     "verify": "Is this attestation genuine, and about these files?",
     "check": "Is this deployment still inside what was measured?",
     "sign-model": "Sign a model folder, in the format of OpenSSF Model Signing.",

@@ -1,6 +1,7 @@
 """`envelope verify`: is this attestation genuine, and about these files?"""
 
 import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envelope.cli.files import Folder, read_bytes
-from envelope.errors import BadFile, DigestMismatch
-from envelope.records import Envelope, ModelState
-from envelope.times import parse_time
+from envelope.errors import BadFile
 
 if TYPE_CHECKING:
-    from envelope.attestation import Verified
+    from envelope.cli.genuine import Genuine, Match
 
 
 @click.command("verify")
@@ -39,7 +38,7 @@ def command(
     trust: Path | None,
     as_json: bool,
 ) -> None:
-    """Check the signature, and that files are the ones it speaks of.
+    """Check the signatures, and that files are the ones the attestation speaks of.
 
     The evidence, which is in measurements.json, must lie beside the attestation; record and page
     are compared where they do. It may be an envelope's attestation or that of a decision of
@@ -51,141 +50,101 @@ def command(
 
     Exit status: 0 genuine, 2 could not evaluate, 3 not trusted.
     """
-    from envelope.cli.verify_gate import verify_decision
-    from envelope.gate_attestation import decision_of, is_decision, open_any
+    from envelope.cli.genuine import among_subjects, by_tensors, read_genuine, require_files_beside
     from envelope.trust_lookup import find_trust
+    from envelope.wrapping import read_wrapping
 
     data = read_bytes(attestation, next_step="check the path, or run `envelope sign` first")
-    now = datetime.now(UTC)
     believed = find_trust(key=key, trust=trust)
-    verified = open_any(believed, data, now=now, name=str(attestation))
-    if is_decision(verified):
-        decision = decision_of(verified)
-        believed.policy.require_fresh(parse_time(decision.measured_at, "measured_at"), now=now)
-        verify_decision(verified, decision, attestation.parent, extra, load, recompute, as_json)
-        return
-    envelope = verified.record(Envelope)
-    believed.policy.require_fresh(parse_time(envelope.measured_at, "measured_at"), now=now)
-    folder = Folder(attestation.parent)
-
-    matched = [of_the_record(folder.measurements, verified)]
-    if folder.report.exists():
-        matched.append(of_the_record(folder.report, verified))
-        _require_page(folder, verified)
-    matched += [among_subjects(path, verified) for path in extra]
-    if folder.envelope.exists():
-        _require_same_content(folder, envelope)
+    genuine = read_genuine(data, believed, now=datetime.now(UTC), name=str(attestation))
+    if recompute:
+        require_rows(genuine)
+    matched = require_files_beside(genuine, attestation.parent)
+    matched += [among_subjects(path, genuine.verified) for path in extra]
     if load is not None:
-        matched.append(_by_tensors(load, envelope))
+        matched.append(by_tensors(load, genuine))
     if recompute:
-        from envelope.cli.recompute import require_same_record
-
-        require_same_record(folder.read_measurements(), envelope)
-
+        require_recomputed(genuine, attestation.parent)
     if as_json:
-        content = {
-            "exit_status": 0,
-            "verified": True,
-            "key_id": verified.key.key_id,
-            "envelope_id": verified.envelope_id,
-            "measured_at": envelope.measured_at,
-            "valid_until": envelope.valid_until,
-            "files": matched,
-            "recomputed": recompute,
-        }
-        click.echo(json.dumps(content, indent=1))
+        click.echo(json.dumps(_for_programs(genuine, matched, recompute), indent=1))
         return
-    click.echo(f"GENUINE  signed by key {verified.key.key_id}")
-    click.echo(f"record   {verified.envelope_id}")
-    click.echo(f"measured {envelope.measured_at}, valid until {envelope.valid_until}")
-    for match in matched:
-        click.echo(f"matches  {match['file']}  ({match['subject']})")
-    if recompute:
-        click.echo("matches  every summary and claim, recomputed from the rows")
-    click.echo("This says who vouches for the record; `envelope check` says whether it applies.")
+    named = [one.key_id for one in read_wrapping(data, str(attestation)).signatures]
+    for line in _for_people(genuine, matched, named, recompute):
+        click.echo(line)
 
 
-def of_the_record(path: Path, verified: "Verified") -> dict[str, Any]:
-    """Hold one of the files beside the attestation to the subject of its name.
+def require_rows(genuine: "Genuine") -> None:
+    """Refuse to recompute a decision.
 
     Raises:
-        BadFile: it is not there.
-        DigestMismatch: it is another file.
+        BadFile: it is one.
     """
-    if not path.exists():
+    if genuine.kind == "gate":
         raise BadFile(
-            f"{path} is missing: the evidence of the record cannot be compared",
-            next_step="restore it from its signer; `envelope check` needs the attestation alone",
+            f"{genuine.verified.name} is a decision of the gate and carries no rows to recompute "
+            "it from",
+            next_step="leave --recompute out: statuses and decision are always held to the "
+            "intervals; `envelope gate` decides again from the cells that it kept",
         )
-    match = among_subjects(path, verified)
-    if match["subject"] != path.name:
-        raise DigestMismatch(
-            f"{path} is not what {verified.name} is about: it holds {match['subject']}",
-            next_step="restore the file as it was signed",
-        )
-    return match
 
 
-def among_subjects(path: Path, verified: "Verified") -> dict[str, Any]:
-    """Hold a file to the subjects, whatever it is called.
+def require_recomputed(genuine: "Genuine", folder: Path) -> None:
+    """Recompute a record from the rows beside it.
 
     Raises:
-        BadFile: it cannot be read.
-        DigestMismatch: it is none of them.
+        DigestMismatch: it does not follow from them.
     """
-    from envelope.digest import bytes_sha256
+    from envelope.cli.recompute import require_same_record
+    from envelope.records import Envelope
 
-    sha256 = bytes_sha256(read_bytes(path, next_step="check the path"))
-    subject = verified.require_subject(str(path), sha256=sha256)
-    return {"file": str(path), "subject": subject.name, "sha256": sha256}
-
-
-def _require_page(folder: Folder, verified: "Verified") -> None:
-    """Hold the page to the record, for a signer could have put any page among the subjects."""
-    from envelope.cli.page import require_page_of
-
-    page = read_bytes(folder.report, next_step="check the path")
-    ask = "ask the signer for the page of this record; `envelope report` makes it again"
-    require_page_of(folder.report, page, verified.envelope_id, next_step=ask)
+    assert isinstance(genuine.content, Envelope)
+    require_same_record(Folder(folder).read_measurements(), genuine.content)
 
 
-def _require_same_content(folder: Folder, signed: Envelope) -> None:
-    """Hold envelope.json to the signed record, so that nobody reads another one beside it."""
-    try:
-        same = folder.read_envelope() == signed
-    except BadFile:
-        same = False
-    if not same:
-        raise DigestMismatch(
-            f"{folder.envelope} is not the record that {folder.attestation.name} carries",
-            next_step="restore it, or run `envelope draft` and `envelope sign` again",
-        )
+def _for_programs(
+    genuine: "Genuine", matched: "Sequence[Match]", recomputed: bool
+) -> dict[str, Any]:
+    from envelope.gate import Gate
+
+    verified, content = genuine.verified, genuine.content
+    about = {
+        "exit_status": 0,
+        "verified": True,
+        "key_id": verified.key.key_id,
+        "key_ids": [key.key_id for key in verified.keys],
+        f"{genuine.kind}_id": verified.envelope_id,
+        "measured_at": content.measured_at,
+        "files": list(matched),
+    }
+    if isinstance(content, Gate):
+        reasons = [reason.model_dump() for reason in content.reasons]
+        return {**about, "decision": content.decision, "reasons": reasons}
+    return {**about, "valid_until": content.valid_until, "recomputed": recomputed}
 
 
-def _by_tensors(path: Path, envelope: Envelope) -> dict[str, Any]:
-    how, sha256 = recognised(path, envelope.model_state)
-    subject = f"{envelope.model_state.files[0].path}, by its {how}"
-    return {"file": str(path), "subject": subject, "sha256": sha256}
+def _for_people(
+    genuine: "Genuine", matched: "Sequence[Match]", named: Sequence[str], recomputed: bool
+) -> Iterator[str]:
+    from envelope.gate import Gate
 
-
-def recognised(path: Path, state: ModelState) -> tuple[str, str]:
-    """Load a checkpoint, running nothing in it, and compare tensors and configuration.
-
-    Returns:
-        By what it was recognised, and the sha256 of its first file.
-
-    Raises:
-        DigestMismatch: it is another model.
-    """
-    from envelope.cli.identity import identify
-    from envelope.same_model import ModelIdentity, require_same_model
-    from lewm.adapter import load_model
-
-    found = identify(load_model(path))
-    at_hand = ModelIdentity(
-        name=path.name,
-        files={file.path: file.sha256 for file in found.files},
-        tensor_digest=found.tensor_digest,
-        config_digest=found.config_digest,
-    )
-    return require_same_model(state, at_hand), found.files[0].sha256
+    verified, content = genuine.verified, genuine.content
+    trusted = [key.key_id for key in verified.keys]
+    yield f"GENUINE  signed by key {trusted[0]}"
+    for key_id in trusted[1:]:
+        yield f"         and by key {key_id}"
+    for hint in sorted(set(named) - set(trusted)):
+        yield f"         also in the name of {hint[:64]!a}, whom you do not trust"
+    if isinstance(content, Gate):
+        yield f"decision {verified.envelope_id}, measured {content.measured_at}"
+        yield from content.headline()
+    else:
+        yield f"record   {verified.envelope_id}"
+        yield f"measured {content.measured_at}, valid until {content.valid_until}"
+    for match in matched:
+        yield f"matches  {match['file']}  ({match['subject']})"
+    if recomputed:
+        yield "matches  every summary and claim, recomputed from the rows"
+    if isinstance(content, Gate):
+        yield "This says who vouches for the decision; to be deployed, a model needs an envelope."
+    else:
+        yield "This says who vouches for the record; `envelope check` says whether it applies."
