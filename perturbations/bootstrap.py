@@ -249,8 +249,9 @@ def _counts(seed: int, episodes: int) -> NDArray[np.floating]:
     float32 numbers.
     """
     kind = np.float32 if episodes**2 < 2**23 else np.float64
-    counts = np.zeros((NUM_RESAMPLES, episodes), dtype=kind)
-    np.add.at(counts, (np.arange(NUM_RESAMPLES)[:, None], _draws(seed, episodes)), 1)
+    cells = _draws(seed, episodes) + episodes * np.arange(NUM_RESAMPLES)[:, None]
+    counted = np.bincount(cells.ravel(), minlength=NUM_RESAMPLES * episodes)
+    counts: NDArray[np.floating] = counted.reshape(NUM_RESAMPLES, episodes).astype(kind)
     counts.flags.writeable = False
     return counts
 

@@ -8,6 +8,8 @@ CIEDE2000 fits the eye better for small differences, but is neither a metric nor
 Sources: IEC 61966-2-1 (sRGB); CIE 15:2018 (CIELAB).
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,6 +20,7 @@ _TO_XYZ = np.array(
         [0.0193339, 0.1191920, 0.9503041],
     ]
 )
+_FROM_XYZ = np.linalg.inv(_TO_XYZ)
 _WHITE = _TO_XYZ.sum(axis=1)
 _EPSILON, _KAPPA = 216 / 24389, 24389 / 27
 
@@ -37,6 +40,19 @@ def from_linear(light: ArrayLike) -> NDArray[np.float64]:
 
 def to_lab(levels: ArrayLike) -> NDArray[np.float64]:
     """CIELAB (..., 3) of sRGB grey levels (..., 3)."""
+    array = np.asarray(levels)
+    return _lab_of_one(tuple(array.tolist())) if array.ndim == 1 else _lab(array)
+
+
+@lru_cache(maxsize=4096)
+def _lab_of_one(levels: tuple[float, ...]) -> NDArray[np.float64]:
+    """Factors of a world are a few colours, asked for with every frame."""
+    lab = _lab(levels)
+    lab.flags.writeable = False
+    return lab
+
+
+def _lab(levels: ArrayLike) -> NDArray[np.float64]:
     ratio = to_linear(levels) @ _TO_XYZ.T / _WHITE
     f = np.where(ratio > _EPSILON, np.cbrt(ratio), (_KAPPA * ratio + 16) / 116)
     return np.stack(
@@ -55,7 +71,7 @@ def from_lab(lab: ArrayLike) -> NDArray[np.int64]:
     middle = (values[..., 0] + 16) / 116
     f = np.stack([middle + values[..., 1] / 500, middle, middle - values[..., 2] / 200], axis=-1)
     ratio = np.where(f**3 > _EPSILON, f**3, (116 * f - 16) / _KAPPA)
-    levels = from_linear(ratio * _WHITE @ np.linalg.inv(_TO_XYZ).T)
+    levels = from_linear(ratio * _WHITE @ _FROM_XYZ.T)
     return np.rint(levels).astype(np.int64)
 
 

@@ -7,7 +7,7 @@ grows from a share of what is admitted to all of it, as long as both cells hold:
 in which every test keeps its full level (docs/decisions/0007).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -90,7 +90,7 @@ def joint_cell(
 
     seeds = bench.case_seeds(len(bench.cases))
     smaller = scaled(admitted, scale)
-    mixes = [mixed(bench.world, smaller, amounts, int(seed)) for seed in seeds]
+    mixes = all_mixed(bench.world, smaller, amounts, seeds.tolist())
     loop = Loop(
         arm="model",
         cases=bench.cases,
@@ -110,10 +110,19 @@ def joint_cell(
 
 def mixed(world: "World", extents: Box, amounts: Amounts, seed: int) -> Mix:
     """One mix of all classes of the box."""
+    return all_mixed(world, extents, amounts, [seed])[0]
+
+
+def all_mixed(world: "World", extents: Box, amounts: Amounts, seeds: Iterable[int]) -> list[Mix]:
+    """A mix for every seed."""
+    ends = [extent.ends(world) for extent in extents.values()]
+    return [_one_mixed(ends, amounts, seed) for seed in seeds]
+
+
+def _one_mixed(classes: Sequence[Sequence[Change]], amounts: Amounts, seed: int) -> Mix:
     rng = np.random.default_rng(derive_seed(seed, "mix"))
     found = []
-    for extent in extents.values():
-        ends: Sequence[Change] = extent.ends(world)
+    for ends in classes:
         direction, share = rng.random(), rng.random()
         if ends:
             end = ends[int(direction * len(ends))]

@@ -231,17 +231,16 @@ def _sensitivity(cell: Cell, monitor: CalibratedMonitor, seed: int) -> list[Meas
             rows.measurement(NAME, quantity, condition, None, unit=unit, note=problem)
             for quantity, unit in (("detection", "1"), ("auroc", "1"), ("delay", "env_steps"))
         ]
-    kept = counted(cell)
     scores, lawful = _scores(cell, monitor.name)
     alarm = scores > monitor.threshold  # gaps compare as no alarm
     without_event = lawful > monitor.threshold
-    found = detected(cell, monitor.name, monitor.threshold)
+    found = alarm.any(axis=1) & ~without_event
     rate, _ = rows.share(found)
     auroc = bootstrap.auroc(np.nanmax(scores, axis=1), lawful, seed=seed)
     block = float(rows.numbers(cell, "block_size")[0])
     delays = (alarm[found].argmax(axis=1) + 1) * block
     delay = bootstrap.median(delays, seed=seed) if len(delays) >= _MIN_CLIPS else None
-    left_out = len(cell.rows["kept"]) - len(kept)
+    left_out = len(cell.rows["kept"]) - len(lawful)
     parts = [f"{left_out} of {len(cell.rows['kept'])} clips left out"] if left_out else []
     if without_event.any():
         parts.append(f"{int(without_event.sum())} lawful twins alarm too, counted as missed")

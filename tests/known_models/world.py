@@ -43,11 +43,11 @@ class DotWorld:
         return states
 
     def step(self, states, actions):
-        after = np.clip(states + SPEED * np.clip(actions, -1, 1), 0, SIDE)
-        blocked = (after[:, 1] < _DOOR[0]) | (after[:, 1] > _DOOR[1])
-        from_left = states[:, 0] < SIDE / 2
-        after[blocked & from_left, 0] = np.minimum(after[blocked & from_left, 0], _WALL[0])
-        after[blocked & ~from_left, 0] = np.maximum(after[blocked & ~from_left, 0], _WALL[1])
+        moved = states + SPEED * np.minimum(np.maximum(actions, -1), 1)
+        after = np.minimum(np.maximum(moved, 0), SIDE)
+        x, y = after[:, 0], after[:, 1]
+        kept = np.where(states[:, 0] < SIDE / 2, np.minimum(x, _WALL[0]), np.maximum(x, _WALL[1]))
+        after[:, 0] = np.where((y < _DOOR[0]) | (y > _DOOR[1]), kept, x)
         return after
 
     def render(self, states, factors=None):
