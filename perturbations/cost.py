@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from perturbations.bench import Bench
 
 NAME = "cost"
-NUM_EPISODES = 2
-"""Episodes whose frames and plans are counted: enough to see whether a count depends on them."""
-TOKENS = (1, 4, 16, 64, 196, 256)
-"""Tokens per frame that the same architecture is asked to be laid out for."""
 _UNTOLD = "the model does not say how many tokens its latent holds"
 
 

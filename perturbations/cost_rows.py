@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from perturbations import latents
-from perturbations.cost import NUM_EPISODES, TOKENS
+from perturbations.asked import NUM_COUNTED, TOKENS
 from perturbations.operations import Counted, count
 from perturbations.seeding import derive_seed
 
@@ -155,7 +155,7 @@ def _plain(model: "WorldModel") -> "WorldModel":
 
 def _frames(bench: "Bench", *, at: int = 0) -> "Frames":
     """One frame of each episode that is counted, at the same place in all."""
-    return bench.world.render(bench.scoring.states[:NUM_EPISODES, at])
+    return bench.world.render(bench.scoring.states[:NUM_COUNTED, at])
 
 
 def _seen(bench: "Bench") -> "Frames":

@@ -11,9 +11,8 @@ from dataclasses import replace
 
 from envelope.records import Cell, Plan
 from perturbations import planning, rows
+from perturbations.asked import NUM_COUNTED, TOKENS
 from perturbations.cost import NAME as COSTED
-from perturbations.cost import NUM_EPISODES as NUM_COUNTED
-from perturbations.cost import TOKENS
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.horizon_drift import NUM_RANKED, RANKING
 from perturbations.joint import LOOP as JOINT

@@ -1,0 +1,6 @@
+"""Fixed sizes of what an audit asks; whoever judges whether all rows are there knows them too."""
+
+NUM_COUNTED = 2
+"""Episodes whose frames and plans are counted: enough to see whether a count depends on them."""
+TOKENS = (1, 4, 16, 64, 196, 256)
+"""Tokens per frame that the same architecture is asked to be laid out for."""
