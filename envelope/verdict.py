@@ -9,7 +9,6 @@ from envelope.records import Outcome, Record
 from envelope.records import Verdict as ClaimVerdict
 from envelope.scope import Status
 from envelope.state import State
-from envelope.verdict_text import text_of
 
 Code = Literal[
     "field_outside",
@@ -97,10 +96,6 @@ class Verdict(Record):
         if (self.exit_status == 0) != (not self.reasons):
             raise ValueError("exit_status must be 0 exactly when there are no reasons")
         return self
-
-    def as_text(self) -> str:
-        """For people: the verdict first, then what follows from it."""
-        return text_of(self)
 
     def as_json(self) -> str:
         """For programs: the whole object."""

@@ -3,12 +3,9 @@
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from envelope.records.units import in_unit
-
-if TYPE_CHECKING:
-    from envelope.verdict import ClaimStanding, Reason, Verdict
+from envelope.verdict import ClaimStanding, Reason, Verdict
 
 _WORDS = {
     "field_outside": "OUTSIDE",
@@ -32,7 +29,7 @@ _OF_CLAIMS = {
 }
 
 
-def text_of(verdict: "Verdict") -> str:
+def text_of(verdict: Verdict) -> str:
     """All lines of a verdict, without a final newline."""
     return "\n".join(_lines(verdict))
 
@@ -62,7 +59,7 @@ def duration_text(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _lines(verdict: "Verdict") -> Iterable[str]:
+def _lines(verdict: Verdict) -> Iterable[str]:
     relied = [claim for claim in verdict.claims if claim.relied_on]
     if verdict.reasons:
         yield from _reasons(verdict)
@@ -83,7 +80,7 @@ def _lines(verdict: "Verdict") -> Iterable[str]:
     yield f"Model: {verdict.model}"
 
 
-def _reasons(verdict: "Verdict") -> Iterable[str]:
+def _reasons(verdict: Verdict) -> Iterable[str]:
     undeclared = [
         f"{one.subject} ({one.message})"
         for one in verdict.reasons
@@ -102,11 +99,11 @@ def _reasons(verdict: "Verdict") -> Iterable[str]:
     yield from _wrapped("UNDECLARED, so outside: ", undeclared)
 
 
-def _place(verdict: "Verdict", reason: "Reason") -> str:
+def _place(verdict: Verdict, reason: Reason) -> str:
     return f" ({verdict.deploy_name}:{reason.line})" if reason.line else ""
 
 
-def _lapsed(verdict: "Verdict") -> Iterable[str]:
+def _lapsed(verdict: Verdict) -> Iterable[str]:
     lapsed = [one for one in verdict.claims if one.lapsed_by and one.verdict == "holds"]
     relied = [one for one in lapsed if one.relied_on]
     if relied:
@@ -121,7 +118,7 @@ def _lapsed(verdict: "Verdict") -> Iterable[str]:
     yield from _wrapped("Not relied on, and no longer holding: ", rest)
 
 
-def _run_again(verdict: "Verdict") -> Iterable[str]:
+def _run_again(verdict: Verdict) -> Iterable[str]:
     plan = verdict.run_again
     if not plan.suites:
         return
@@ -134,7 +131,7 @@ def _run_again(verdict: "Verdict") -> Iterable[str]:
         yield f"  {plan.command}"
 
 
-def _others(claims: "list[ClaimStanding]") -> Iterable[str]:
+def _others(claims: list[ClaimStanding]) -> Iterable[str]:
     by_outcome: dict[str, list[str]] = {}
     for claim in claims:
         if claim.verdict != "holds":

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
 from envelope.records.units import in_unit
 from perturbations import bootstrap, rows, spectra, stats
+from perturbations.asked import SLOW_STRENGTH
 from perturbations.nuisances import find
 from perturbations.seeding import digest_arrays
 from perturbations.suite import Suite
@@ -22,8 +23,6 @@ _COMPONENTS = 3
 _BINS = 10
 SLOW_STATES = 48
 """States at most that are shown under every nuisance."""
-SLOW_STRENGTH = 0.5
-"""At which all of them are compared: halfway to where a class ends, in each of its directions."""
 STEADY_FRAMES = 64
 """Frames at most that are encoded twice and alone."""
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perturbations import latents, probes
+from perturbations.asked import SLOW_STRENGTH
 from perturbations.nuisance import FrameSeeds
 from perturbations.nuisances import find
-from perturbations.representation import SLOW_STRENGTH
 from perturbations.seeding import derive_seed
 
 if TYPE_CHECKING:

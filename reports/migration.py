@@ -1,14 +1,13 @@
 """The gate's decision as a page: may this candidate take its base's place, and what would decide?
 
-The record of a gate lies in `envelope.gate`, which reports import nothing of; what a page needs of
-it stands here as protocols. Nothing is decided here: every word of status is the record's.
+Nothing is decided here: every word of status is the record's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
 
-from envelope.records import Estimate, Margins, Measurement, ModelState, PlannerScope, Tool
+from envelope.records import ModelState
 from reports.document import digest_of, document
+from reports.gate_view import Compared, Gate
 from reports.html import Html, Node, group, tag
 from reports.migration_tables import compared_table, interface_table, models_table, reported_table
 from reports.svg import Row, dot_rows, rounded
@@ -31,76 +30,6 @@ _CODES = {
     "not_measured": "not measured",
 }
 _HIGHER_IS_WORSE = ("false_alarms", "drift_ratio")
-
-
-class Reason(Protocol):
-    """One reason for the decision."""
-
-    @property
-    def code(self) -> str: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-
-
-class Compared(Protocol):
-    """One comparison that decides: candidate less base."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def difference(self) -> Estimate | None: ...
-    @property
-    def margin(self) -> float: ...
-    @property
-    def p_holm(self) -> float | None: ...
-    @property
-    def needed(self) -> int | None: ...
-    @property
-    def note(self) -> str: ...
-
-
-class Gate(Protocol):
-    """What a page shows of `envelope.gate.Gate`."""
-
-    @property
-    def decision(self) -> str: ...
-    @property
-    def reasons(self) -> Sequence[Reason]: ...
-    @property
-    def compared(self) -> Sequence[Compared]: ...
-    @property
-    def reported(self) -> Sequence[Measurement]: ...
-    @property
-    def base(self) -> ModelState: ...
-    @property
-    def candidate(self) -> ModelState: ...
-    @property
-    def margins(self) -> Margins: ...
-    @property
-    def planner_scope(self) -> PlannerScope: ...
-    @property
-    def world(self) -> str: ...
-    @property
-    def profile(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def num_cases(self) -> int: ...
-    @property
-    def num_cases_run(self) -> int: ...
-    @property
-    def tool(self) -> Tool: ...
-    @property
-    def measured_at(self) -> str: ...
-    def model_dump(self, *, mode: str) -> dict[str, Any]:
-        """Plain data."""
-        ...
 
 
 def page(gate: Gate) -> bytes:

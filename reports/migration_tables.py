@@ -1,16 +1,13 @@
 """Tables of a gate's page: base beside candidate, the interface, what decides nothing, models."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from envelope.records import Measurement, ModelState
 from envelope.records.units import unit_word
+from reports.gate_view import Compared
 from reports.html import Html, Node, group, tag
 from reports.parts import details, digest, table
 from reports.words import count, mark, number, p_value, scalar, size, with_interval
-
-if TYPE_CHECKING:
-    from reports.migration import Compared
 
 _STATUS = {
     "non_inferior": ("holds", "no worse"),
@@ -22,7 +19,7 @@ _NAMED_BY = ("monitor", "violation", "horizon")
 _INTERFACE = ("latent_displacement", "threshold_ratio", "false_alarms_at_base_threshold")
 
 
-def compared_table(compared: "Sequence[Compared]", reported: Sequence[Measurement]) -> Html | None:
+def compared_table(compared: Sequence[Compared], reported: Sequence[Measurement]) -> Html | None:
     """Every comparison that decides, with the figure of each arm."""
     if not compared:
         return None
@@ -76,7 +73,7 @@ def _status(status: str) -> Html:
     return tag("span", mark(shape), tag("b", words), class_=f"verdict {shape}")
 
 
-def _evidence(one: "Compared") -> Node:
+def _evidence(one: Compared) -> Node:
     parts = [one.note] if one.note else []
     if one.difference is not None:
         parts.append(f"n {one.difference.episodes}")

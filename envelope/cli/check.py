@@ -47,6 +47,7 @@ def command(
     from envelope.deploy import parse_deploy
     from envelope.records import Envelope
     from envelope.trust_lookup import find_trust
+    from envelope.verdict_text import text_of
 
     deployment = parse_deploy(read_bytes(deploy, next_step="check the path"), str(deploy))
     believed = find_trust(key=key, trust=trust)
@@ -64,7 +65,7 @@ def command(
         model=_identity(checkpoint),
         policy=believed.policy,
     )
-    click.echo(verdict.as_json() if as_json else verdict.as_text())
+    click.echo(verdict.as_json() if as_json else text_of(verdict))
     ctx.exit(verdict.exit_status)
 
 

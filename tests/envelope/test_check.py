@@ -9,6 +9,7 @@ from envelope.errors import DigestMismatch, Revoked, TooOld
 from envelope.same_model import ModelIdentity
 from envelope.trust import Policy
 from envelope.verdict import Verdict
+from envelope.verdict_text import text_of
 from tests.envelope.builders import example_envelope, sha
 from tests.envelope.judging import checked, template_data
 
@@ -26,7 +27,7 @@ def test_product_wants_horizon_20():
     data["planner_scope"]["horizon"] = 20
 
     verdict = checked(data)
-    text = verdict.as_text()
+    text = text_of(verdict)
 
     assert verdict.exit_status == 1
     assert verdict.state == "lapsed"
@@ -58,7 +59,7 @@ def test_a_shorter_horizon_brings_nothing_in_and_leaves_drift_alone():
 
 
 def test_inside_is_said_first_with_the_figures_of_what_is_relied_on():
-    text = checked(relying_on("planning.success")).as_text()
+    text = text_of(checked(relying_on("planning.success")))
 
     assert text.startswith("INSIDE what was measured")
     assert "success 0.86 [0.81, 0.91], 104 cases, 3 streams" in text
@@ -75,7 +76,7 @@ def test_relying_on_a_blind_spot_is_outside_and_names_it():
 
     assert verdict.exit_status == 1
     assert codes(verdict) == ["blind_spot"]
-    first = verdict.as_text().splitlines()[0]
+    first = text_of(verdict).splitlines()[0]
     assert first.startswith("OUTSIDE: monitor.surprise.background.color: a recorded blind spot")
 
 
@@ -92,7 +93,7 @@ def test_relying_on_what_is_not_shown_is_never_inside(name, code):
     verdict = checked(relying_on("planning.success", name))
 
     assert (verdict.exit_status, codes(verdict)) == (1, [code])
-    assert name in verdict.as_text().splitlines()[0]
+    assert name in text_of(verdict).splitlines()[0]
 
 
 def test_an_unknown_claim_relied_on_names_the_suite_that_settles_it():
@@ -210,7 +211,7 @@ def test_text_json_and_status_come_from_one_object():
         as_json = json.loads(verdict.as_json())
 
         assert as_json["exit_status"] == verdict.exit_status
-        assert verdict.as_text().startswith("INSIDE") == (verdict.exit_status == 0)
+        assert text_of(verdict).startswith("INSIDE") == (verdict.exit_status == 0)
         assert Verdict.model_validate_json(verdict.as_json()) == verdict
 
 
@@ -232,7 +233,7 @@ def test_a_nuisance_beyond_the_admitted_range_asks_for_its_own_suite():
         "nuisance_shift",
         "voe",
     ]
-    assert verdict.as_text().startswith(
+    assert text_of(verdict).startswith(
         "OUTSIDE by input_scope.nuisance.background.color: declared 0 to 12 ΔE, "
         "admitted 0 to 8 ΔE; closed-loop cells lie in 0 to 24 ΔE (deploy.yaml:"
     )
@@ -246,4 +247,4 @@ def test_an_undeclared_field_needs_a_declaration_and_no_measurement():
 
     assert codes(verdict) == ["field_undeclared", "claim_lapsed"]
     assert verdict.run_again.suites == []
-    assert verdict.as_text().startswith("UNDECLARED, so outside: planner_scope.conventions.dtype")
+    assert text_of(verdict).startswith("UNDECLARED, so outside: planner_scope.conventions.dtype")

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envelope.errors import EnvelopeError
+from envelope.verdict_text import text_of
 from tests.envelope.judging import changed, checked, nodes, removed, template_data
 
 INSIDE = template_data()
@@ -39,7 +40,7 @@ def status(data):
         return error.exit_status
     as_json = json.loads(verdict.as_json())
     assert as_json["exit_status"] == verdict.exit_status
-    assert verdict.as_text().startswith("INSIDE") == (verdict.exit_status == 0)
+    assert text_of(verdict).startswith("INSIDE") == (verdict.exit_status == 0)
     return verdict.exit_status
 
 
