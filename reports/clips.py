@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from envelope.records import Picture
-from reports.drift import number_of
+from reports.along import number_of
 from reports.frames import still
 from reports.html import Html, tag
 from reports.parts import details

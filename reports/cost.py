@@ -3,7 +3,7 @@
 import math
 
 from envelope.records import Estimate
-from reports.drift import along
+from reports.along import along
 from reports.evidence import evidence
 from reports.html import Html, Node, group, tag
 from reports.parts import not_measured, section, table, verdict_lines

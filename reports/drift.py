@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from envelope.records import Claim, Estimate, Measurement, Scalar
+from envelope.records import Claim
+from reports.along import along
+from reports.drift_world import in_the_world, said_of_the_world
 from reports.evidence import evidence
 from reports.html import Html, group, tag
 from reports.parts import not_measured, section, verdict_lines
@@ -19,7 +21,7 @@ def drift(view: View) -> Html:
     claims = [claim for claim in view.envelope.claims if claim.family == "F7"]
     body = (
         group(
-            tag("div", _ratio(view), _offsets(view), class_="figures"),
+            tag("div", _ratio(view), _offsets(view), in_the_world(view), class_="figures"),
             _jumps(view),
             evidence(view, ["horizon_drift"]),
         )
@@ -49,20 +51,7 @@ def _said(view: View, claims: Sequence[Claim]) -> str:
     for claim in claims:
         if claim.id == "drift.usable_horizon" and claim.estimate is not None:
             words += f"; usable up to {short(claim.estimate.low)}"
-    return words + "."
-
-
-def number_of(value: Scalar | None) -> float | None:
-    """A setting as a number, if it is one."""
-    return float(value) if isinstance(value, (int, float)) else None
-
-
-def along(rows: Sequence[Measurement], key: str) -> list[tuple[float, Estimate]]:
-    """Estimates ordered by a numeric setting; rows without either are left to the table."""
-    found = [(number_of(m.condition.get(key)), m.estimate) for m in rows]
-    return sorted(
-        ((x, e) for x, e in found if x is not None and e is not None), key=lambda point: point[0]
-    )
+    return words + said_of_the_world(view) + "."
 
 
 def _ratio(view: View) -> Html:

@@ -2,7 +2,7 @@
 
 from envelope.records import Cell, Estimate, InputScope, Measurement
 from envelope.records.units import in_unit
-from reports.drift import number_of
+from reports.along import number_of
 from reports.evidence import evidence
 from reports.fields import range_words
 from reports.html import Html, Node, group, tag

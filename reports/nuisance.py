@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from envelope.records import Claim, Outcome, Picture
-from reports.drift import number_of
+from reports.along import number_of
 from reports.evidence import evidence
 from reports.fields import closed_loop_words, range_words
 from reports.frames import still

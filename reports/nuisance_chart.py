@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from envelope.records import Claim, Estimate, Measurement, NuisanceScope, Scalar
 from envelope.records.units import unit_word
-from reports.drift import along, number_of
+from reports.along import along, number_of
 from reports.html import Html, Node, group
 from reports.svg import Label, Panel, chart, domain_of, rounded
 from reports.view import View

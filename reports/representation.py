@@ -1,7 +1,7 @@
 """Representation: what the latents hold, and what a planner can follow in them."""
 
 from envelope.records import Estimate, Measurement
-from reports.drift import along, number_of
+from reports.along import along, number_of
 from reports.evidence import evidence
 from reports.html import Html, Node, group, tag
 from reports.parts import details, not_measured, section, table, verdict_lines

@@ -137,6 +137,14 @@ def test_drift_is_judged_at_the_horizon_of_the_planner(low, high, verdict):
     assert claim_of(found, "drift.usable_horizon").verdict == verdict
 
 
+@pytest.mark.parametrize("asks", ["probes", "ranking"])
+def test_what_only_describes_drift_does_not_decide_the_usable_horizon(asks):
+    broken = with_cells(lambda c: crashed(c) if c.condition.get("asks") == asks else c)
+    as_it_was = claim_of(measurements(), "drift.usable_horizon")
+
+    assert claim_of(broken, "drift.usable_horizon") == as_it_was
+
+
 def test_the_usable_horizon_ends_at_the_first_ratio_beyond_the_limit():
     found = replaced("horizon_drift/drift_ratio", with_interval(0.55, 0.6, 0.65), horizon=3)
 

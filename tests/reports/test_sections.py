@@ -114,6 +114,15 @@ def test_a_section_without_evidence_says_that_it_was_not_measured(draw):
     assert "not measured:" in text(found).replace(" :", ":")
 
 
+def test_drift_is_told_in_the_units_of_the_world():
+    found = drift(example())
+
+    assert "a probe reads the imagined place 9.5 px off, that of real frames 2.5 px" in line(found)
+    assert "error of the place, root mean square, px" in text(found)
+    assert "rank correlation, imagined with true cost" in text(found)
+    assert "In the world" in text(found)
+
+
 def test_jumps_that_end_apart_are_told_where_a_model_jumps():
     found = Measurement(
         suite="horizon_drift",

@@ -54,4 +54,40 @@ def drift() -> tuple[list[Cell], list[Measurement]]:
         if offset != 25
         for monitor in MONITORS
     ]
+    return cells + described()[0], summaries + described()[1]
+
+
+def described() -> tuple[list[Cell], list[Measurement]]:
+    """What decides nothing: error in the world's units, and order of actions, by horizon."""
+    errors = {
+        "linear_probe_error": (6.0, 1.1),
+        "mlp_probe_error": (2.5, 1.4),
+        "still_error": (0, 9),
+    }
+    cells = [
+        cell("horizon_drift", "model", "linear_0_1", 0.5, NUM_EPISODES, asks="probes"),
+        cell("horizon_drift", "model", "rank_1", 0.9, 32, asks="ranking"),
+    ]
+    summaries = [
+        measurement(
+            f"horizon_drift/{quantity}",
+            estimate(least + slope * horizon, 0.4, episodes=NUM_EPISODES),
+            unit="px",
+            of="place",
+            horizon=horizon,
+            env_steps=5 * horizon,
+        )
+        for quantity, (least, slope) in errors.items()
+        for horizon in (0, 1, 5, 10)
+        if least or horizon
+    ]
+    summaries += [
+        measurement(
+            "horizon_drift/action_rank",
+            estimate(0.95 - 0.02 * horizon, 0.05, episodes=32),
+            horizon=horizon,
+            env_steps=5 * horizon,
+        )
+        for horizon in (1, 5, 10)
+    ]
     return cells, summaries
