@@ -25,6 +25,7 @@ from perturbations.seeding import derive_seed
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from perturbations.ensemble import Ensemble
     from perturbations.latents import Eye
     from perturbations.probes import HalfProbes
     from perturbations.protocols import Planner, World, WorldModel
@@ -137,6 +138,13 @@ class Bench:
         from perturbations.latents import Eye
 
         return Eye(self.model)
+
+    @cached_property
+    def ensembles(self) -> "list[Ensemble]":
+        """The ensemble behind the disagreement monitor; for closed loops, other draws of it too."""
+        from perturbations.fitting import NUM_REDRAWS, drawn
+
+        return drawn(self, 1 if self.recorded is not None else 1 + NUM_REDRAWS)
 
     @cached_property
     def monitors(self) -> list[Monitor]:

@@ -244,8 +244,11 @@ def _case_seeds(bench: "Bench", loop: Loop) -> NDArray[np.int64]:
 
 
 def _scores(bench: "Bench", loop: Loop, trail: _Trail) -> dict[str, list[float]]:
-    """The largest score of every monitor up to the block in which a case was solved."""
-    from perturbations import latents
+    """The largest score of every monitor up to the block in which a case was solved.
+
+    Under a nuisance those of other draws of the ensemble stand beside them.
+    """
+    from perturbations import latents, redraws
 
     block = bench.block_size
     whole_blocks = loop.budget_env_steps // block
@@ -257,7 +260,10 @@ def _scores(bench: "Bench", loop: Loop, trail: _Trail) -> dict[str, list[float]]
         seen = trail.states[rows, : length * block + 1 : block]
         views = latents.encode(bench.eye, _eyes(bench, loop).now, seen, case_seeds[rows])
         taken = trail.actions[rows, : length * block].reshape(len(rows), int(length), block, -1)
-        for name, scores in all_scores(bench, views, taken).items():
+        found = all_scores(bench, views, taken)
+        if loop.shift is not None:
+            found |= redraws.scores(bench, bench.eye.split(views), taken)
+        for name, scores in found.items():
             column = columns.setdefault(name, [0.0] * len(loop.cases))
             for row, score in zip(rows, scores.max(axis=1), strict=True):
                 column[row] = float(score)

@@ -16,10 +16,21 @@ if TYPE_CHECKING:
     from perturbations.bench import Bench
 
 _NUM_TRANSITIONS = 512
+NUM_REDRAWS = 4
+"""Other draws of the ensemble, to see what hangs on the draw."""
 
 
 def fitted(bench: "Bench") -> Ensemble:
     """The ensemble of a bench.
+
+    Raises:
+        ValueError: a latent is not a finite number.
+    """
+    return drawn(bench, 1)[0]
+
+
+def drawn(bench: "Bench", num: int) -> list[Ensemble]:
+    """The ensemble of a bench first, then other draws of it from the same transitions.
 
     Raises:
         ValueError: a latent is not a finite number.
@@ -34,7 +45,9 @@ def fitted(bench: "Bench") -> Ensemble:
         np.arange(len(before)),
     )
     z = latents.array(encoded)
-    return fit(z[:, 0], z[:, 1], seed=derive_seed(bench.seed, "ensemble"))
+    seeds = [derive_seed(bench.seed, "ensemble")]
+    seeds += [derive_seed(bench.seed, "ensemble", draw) for draw in range(1, num)]
+    return [fit(z[:, 0], z[:, 1], seed=seed) for seed in seeds]
 
 
 def _drawn(bench: "Bench") -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -158,10 +158,9 @@ def monitors_of(bench: "Bench") -> list[Monitor]:
     Raises:
         ValueError: the latents that the ensemble is to be fitted on are not finite numbers.
     """
-    from perturbations.fitting import fitted
     from perturbations.seeding import derive_seed
 
-    found: list[Monitor] = [Surprise(bench.model), Shell(), Disagreement(fitted(bench))]
+    found: list[Monitor] = [Surprise(bench.model), Shell(), Disagreement(bench.ensembles[0])]
     if getattr(bench.model, "predict_with_dropout", None) is not None:
         found.append(Dropout(bench.model, derive_seed(bench.seed, "dropout")))
     return [*found, PixelFloor()]
@@ -190,7 +189,7 @@ def calibration_cell(bench: "Bench") -> Cell:
     """Scores of the calibration episodes."""
 
     def rows() -> dict[str, list[float]]:
-        from perturbations import latents
+        from perturbations import latents, redraws
 
         episodes = bench.lawful_calibration
         latents.check_steady(bench.model, bench.world.render(episodes.states[:4, 0]))
@@ -200,7 +199,9 @@ def calibration_cell(bench: "Bench") -> Cell:
             episodes.block_states(bench.block_size),
             np.arange(len(episodes)),
         )
-        scores = all_scores(bench, seen, episodes.blocks(bench.block_size))
+        blocks = episodes.blocks(bench.block_size)
+        scores = all_scores(bench, seen, blocks)
+        scores |= redraws.scores(bench, bench.eye.split(seen), blocks)
         return {"episode": list(range(len(episodes))), **episode_columns(scores)}
 
     condition: dict[str, Scalar] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
-from perturbations import bootstrap, planning, rows, stats
+from perturbations import bootstrap, planning, redraws, rows, stats
 from perturbations.joint import LOOP
 from perturbations.monitors import alarms, all_scores, episode_columns
 from perturbations.suite import Suite
@@ -28,8 +28,9 @@ class NuisanceShift(Suite):
     then; the system is outside what anybody measured, and nobody can tell.
 
     Observes: in closed loop, `success`, `success_drop` from the clean world paired by case, and
-    `closed_loop_alarm_rate`, with the nuisance on the current frame, the goal frame or both. In
-    open loop at every strength, `alarm_rate` over lawful episodes seen under the nuisance, and
+    `closed_loop_alarm_rate`, with the nuisance on the current frame, the goal frame or both;
+    `alarm_rate_of_redraws`, the median, least and most over other draws of the ensemble. In open
+    loop at every strength, `alarm_rate` over lawful episodes seen under the nuisance, and
     `displacement`, how far a latent moves when the nuisance is put on, in units of how far it
     moves in one lawful action block. Where several classes leave success alone, `joint_success`,
     `joint_success_drop` and `joint_closed_loop_alarm_rate` with all of them drawn together inside
@@ -80,8 +81,11 @@ class NuisanceShift(Suite):
         closed = rows.select(cells, NAME, loop="closed") + rows.select(cells, NAME, loop=LOOP)
         drops = [_drop(clean, cell) for cell in closed]
         adjusted = stats.holm([p for _, p, _ in drops])
+        limits = redraws.thresholds(cells, monitors)
         for cell, (estimate, _, note), p_holm in zip(closed, drops, adjusted, strict=True):
             found += _closed_summary(cell, monitors, estimate, note, p_holm)
+            if rates := redraws.alarm_rates(cell, limits):
+                found.append(_of_redraws(cell, rates, len(limits)))
         return found
 
 
@@ -228,6 +232,17 @@ def _closed_summary(
         ),
         *(_alarm_rate(f"{prefix}closed_loop_alarm_rate", cell, monitor) for monitor in monitors),
     ]
+
+
+def _of_redraws(cell: Cell, rates: Estimate, num: int) -> Measurement:
+    condition = _condition(cell, monitor=redraws.OF, num_redraws=num)
+    return rows.measurement(
+        NAME,
+        "alarm_rate_of_redraws",
+        condition,
+        rates,
+        note="other features and bootstrap samples, each with a threshold of its own",
+    )
 
 
 def _alarm_rate(quantity: str, cell: Cell, monitor: CalibratedMonitor) -> Measurement:

@@ -146,7 +146,8 @@ def alarm(
             if one.estimate is not None and one.condition == same:
                 known.append(Known(one, one.estimate))
     words = ", ".join(
-        f"{one.condition['monitor']} alarms in {figures(found, rate)}" for one, found in known
+        f"{one.condition['monitor']} alarms in {figures(found, rate)}{_of_redraws(evidence, one)}"
+        for one, found in known
     )
     alarms = tuple(one for one, _ in known)
     if any(found.low >= rate for _, found in known):
@@ -154,6 +155,15 @@ def alarm(
     if known and len(known) == len(monitors) and all(found.high < rate for _, found in known):
         return "fails_silently", words, alarms
     return "fails_alarm_unknown", words or "no alarm rate was measured", alarms
+
+
+def _of_redraws(evidence: Evidence, rate: Measurement) -> str:
+    """How far the rate might have lain, had chance drawn another monitor of the kind."""
+    for one in evidence.find("nuisance_shift/alarm_rate_of_redraws", **rate.condition):
+        if one.estimate is not None:
+            least, most = number(one.estimate.low), number(one.estimate.high)
+            return f" (over {one.condition['num_redraws']} other draws of it {least} to {most})"
+    return ""
 
 
 def _unsummarised(cell: Cell, conditions: list[Conditions]) -> Point:

@@ -88,7 +88,9 @@ def test_a_shift_of_the_goal_alone_is_invisible_to_the_monitor():
 def test_strength_zero_is_the_clean_arm(bench):
     shift = find("blur").shift(known.WORLD, "isotropic", 0.0)
 
-    assert run(bench, shift=shift, shifted_frames="both") == run(bench)
+    found = run(bench, shift=shift, shifted_frames="both")
+
+    assert {name: column for name, column in found.items() if "~" not in name} == run(bench)
 
 
 def test_a_plan_that_is_no_number_is_refused(bench):
