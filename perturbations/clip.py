@@ -50,8 +50,8 @@ class Clips:
     """Actions as the model is told them in the unlawful twin, (E, B, K, A)."""
     last: NDArray[np.int64]
     """Index of the last frame of the unlawful twin, (E,)."""
-    can_be_shown: bool = True
-    """Whether this world has what the event changes."""
+    is_possible: bool = True
+    """Whether the event could happen in any clip that was tried."""
     is_recorded: bool = False
     """Whether nobody can run the laws, so that parting by enough has to do."""
 

@@ -44,7 +44,7 @@ def make_clips(bench: "Bench", violation: Violation, magnitude: float) -> Clips:
     row, critical = order // len(criticals), criticals[order % len(criticals)]
     chosen = np.zeros(num, dtype=np.int64)
     shown = np.empty((num, *states.shape[1:]))
-    kept, separation = np.zeros(num, dtype=bool), np.zeros(num)
+    kept, separation, is_possible = np.zeros(num, dtype=bool), np.zeros(num), False
     for part in _rounds(bench, source[row]) if can_be_shown else []:
         part = part[~kept[source[row[part]]]]
         if not len(part):
@@ -52,6 +52,7 @@ def make_clips(bench: "Bench", violation: Violation, magnitude: float) -> Clips:
         begin = critical[part] * bench.block_size
         tried = Lawful(bench.world, states[row[part]], actions[row[part]], begin, bench.block_size)
         seen, possible = violation.happen(tried, magnitude, rng)
+        is_possible |= bool(possible.any())
         apart = _separation(bench, tried.states, seen)
         serves = possible & ((apart >= enough) if violation.needs_motion else np.True_)
         of = source[row[part]]
@@ -77,7 +78,7 @@ def make_clips(bench: "Bench", violation: Violation, magnitude: float) -> Clips:
         seeds=bench.episode_seeds(num),
         told=taken,
         last=np.full(num, bench.model_steps_per_episode),
-        can_be_shown=can_be_shown,
+        is_possible=is_possible,
     )
 
 

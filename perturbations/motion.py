@@ -88,9 +88,9 @@ def columns(world: "World") -> list[int]:
 
 
 def in_units(world: "World", length_px: float) -> float | None:
-    """A length in px in the world's own units; none where it knows no pixels."""
+    """A length in px in the world's own units; none where it knows no pixels, or no plane."""
     units: float | None = getattr(world, "units_per_px", 1.0)
-    return None if units is None else length_px * units
+    return None if units is None or len(columns(world)) != 2 else length_px * units
 
 
 def parting(world: "World", states: "States", others: "States") -> NDArray[np.float64]:

@@ -123,8 +123,8 @@ def _clip_rows(bench: "Bench", name: str, magnitude: float) -> dict[str, list[An
         "separation": clips.separation.tolist(),
         "block_size": [bench.block_size] * num,
     }
-    if not clips.can_be_shown:
-        columns["can_be_shown"] = [False] * num
+    if not clips.is_possible:
+        columns["is_possible"] = [False] * num
     for monitor, (lawful, unlawful) in _clip_scores(bench, clips).items():
         twin: list[float | None] = [None] * num
         after: list[list[float | None]] = [[None] * num for _ in range(num_after)]
@@ -278,8 +278,8 @@ def _scores(cell: Cell, monitor: str) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def _unfit(cell: Cell) -> str:
     kept, oracle = rows.outcomes(cell, "kept"), rows.outcomes(cell, "oracle")
-    if "can_be_shown" in cell.rows:
-        return "this world does not have what this event changes"
+    if "is_possible" in cell.rows:
+        return "this cannot happen here: the world lacks what it changes, or a free place for it"
     if kept.sum() < _MIN_CLIPS:
         return f"{int(kept.sum())} of {len(kept)} clips are unlawful by enough, {_MIN_CLIPS} needed"
     share = float(oracle[kept].mean())

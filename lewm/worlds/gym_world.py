@@ -7,8 +7,9 @@ The minimum that its bare environment must offer is
 
 and, to be planned in, `solved(state, goal) -> bool`. Further methods and attributes are used where
 they are there: `set_goal(goal)`, `success_rule`, `state_columns`, `position_columns`,
-`length_unit`, `units_per_px` and `has_walls` (see `lewm.worlds.simulator.Hooks`). An environment
-without them gets hooks of its own and `lewm.worlds.register_world`:
+`length_unit`, `units_per_px`, `has_walls` and `is_free(state)` (see
+`lewm.worlds.simulator.Hooks`; whoever has momentum needs the last to be moved elsewhere by an
+audit). An environment without them gets hooks of its own and `lewm.worlds.register_world`:
 
     class PendulumHooks(Hooks):
         def get_state(self, env):
@@ -73,9 +74,17 @@ class OwnHooks(Hooks):
     def solved(self, env: Any, states: States, goals: States) -> NDArray[np.bool_]:
         """Its own rule, one pair at a time."""
         if not hasattr(env, "solved"):
-            return super().solved(env, states, goals)
+            raise LewmError(
+                f"{type(env).__name__} has no solved(state, goal), so nobody can say whether a "
+                "goal is reached",
+                next_step="add it to the environment, see lewm.worlds.gym_world",
+            )
         judged = [env.solved(state, goal) for state, goal in zip(states, goals, strict=True)]
         return np.array(judged, dtype=bool)
+
+    def is_free(self, env: Any, state: States) -> bool:
+        """As it says, if it does."""
+        return bool(env.is_free(state)) if hasattr(env, "is_free") else super().is_free(env, state)
 
 
 def make_gym_world(
