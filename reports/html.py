@@ -9,6 +9,7 @@ import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 _UNSEEN = re.compile(
@@ -42,6 +43,7 @@ def clean(text: str) -> str:
     return _ABSOLUTE_PATH.sub(lambda found: "\u2026/" + found.group(1), text)
 
 
+@lru_cache(maxsize=2**16)
 def escape(text: str) -> str:
     """Clean and escape text for content and for quoted attributes."""
     return html.escape(clean(text), quote=True)

@@ -77,8 +77,8 @@ def main() -> NoReturn:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a plain terminal must not end a measurement
-    if sys.argv[1:2] == ["check"]:
-        # It ends in a fraction of a second, of which looking for garbage would be a quarter.
+    if sys.argv[1:2] in (["check"], ["draft"]):
+        # They end in seconds, of which looking for garbage would be a tenth to a quarter.
         gc.disable()
         atexit.register(gc.freeze)
     try:
