@@ -14,12 +14,12 @@ from envelope.records import (
     Plan,
     SuiteText,
 )
-from perturbations import monitors as monitoring
-from perturbations import rows
+from perturbations import calibration, rows
 from perturbations.cells import crash_message
 from perturbations.cost import Cost
 from perturbations.exploitation import Exploitation
 from perturbations.horizon_drift import HorizonDrift
+from perturbations.monitors import SUITE as MONITORS
 from perturbations.nuisance_shift import NuisanceShift
 from perturbations.planning import Planning
 from perturbations.recorded import left_out as recorded_left_out
@@ -93,7 +93,7 @@ def run(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Audit:
         EnvelopeError: as `plan`.
     """
     planned = plan(bench, suites)
-    cells = [monitoring.calibration_cell(bench)]
+    cells = [calibration.calibration_cell(bench)]
     for name in runnable(bench, planned.suites):
         cells += SUITES[name].run(bench)
     cells = list({cell.id: cell for cell in cells}.values())
@@ -114,12 +114,12 @@ def monitors_from(
     """Thresholds from the calibration rows: pure. Without thresholds, says why not."""
     settle = "calibrate on more episodes, or state a higher rate of false alarms"
     try:
-        calibration = rows.select(cells, monitoring.SUITE, episodes="calibration")
-        problem = rows.trouble(calibration)
+        scored = rows.select(cells, MONITORS, episodes="calibration")
+        problem = rows.trouble(scored)
         if not problem:
             rate = criteria.false_alarms_per_episode
-            found = monitoring.calibrate(calibration[0], rate)
-            return found, monitoring.left_out(calibration[0])
+            found = calibration.calibrate(scored[0], rate)
+            return found, calibration.left_out(scored[0])
     except EnvelopeError as error:
         problem, settle = error.problem, error.next_step
     return [], [NotMeasured(what="alarms of every monitor", reason=problem, settle=settle)]

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from envelope.records import Cell, Plan
-from perturbations.bench import NEEDED_DIGESTS
 from perturbations.cells import CellKey
+from perturbations.setting import NEEDED_DIGESTS
 
 _CHOSEN = tuple(name for name in NEEDED_DIGESTS if name != "evaluator")
 """Digests that the rows of a cell depend on or not; every other counts for every cell."""

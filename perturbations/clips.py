@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbations import motion
+from perturbations.acting import replayed
 from perturbations.clip import LEAST_MOTION, Clips, criticals_of, first_per_episode
-from perturbations.driven import replayed
 from perturbations.motion import Lawful
 from perturbations.recorded_clips import make_recorded_clips
 from perturbations.seeding import derive_seed

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbations.monitors import all_scores
+from perturbations import redraws
+from perturbations.acting import executed
 from perturbations.nuisance import FrameSeeds, Shift
 from perturbations.nuisances import find
 from perturbations.seeding import derive_seed
@@ -151,28 +152,6 @@ def _act(bench: "Bench", loop: Loop, eyes: _Eyes) -> _Trail:
     return _Trail(states, actions, success, env_steps)
 
 
-def executed(bench: "Bench", actions: "Actions") -> "Actions":
-    """Actions as the world carries them out: cut to its `action_range`, where it has one.
-
-    Raises:
-        ValueError: an action is not a finite number.
-    """
-    if not np.isfinite(actions).all():
-        bad = int(np.flatnonzero(~np.isfinite(actions).all(axis=(1, 2)))[0])
-        raise ValueError(f"plan {bad} of {len(actions)} holds a number that is not finite")
-    limits = getattr(bench.world, "action_range", None)
-    return actions if limits is None else np.clip(actions, *limits)
-
-
-def plan_by_sight(bench: "Bench", states: "States", goals: "States", purpose: str) -> "Actions":
-    """Actions (N, env steps of a plan, A) that the model plans on clean frames, as executed."""
-    seeds = [derive_seed(bench.seed, purpose, index) for index in range(len(states))]
-    render = bench.world.render
-    return executed(
-        bench, bench.planner.plan(bench.model, render(states), render(goals), seeds).actions
-    )
-
-
 Choose = Callable[[NDArray[np.int64], "States", int, int], "Actions"]
 """(open cases, their states, env step, number of env steps) to actions (n, at least steps, A)."""
 
@@ -248,7 +227,7 @@ def _scores(bench: "Bench", loop: Loop, trail: _Trail) -> dict[str, list[float]]
 
     Under a nuisance those of other draws of the ensemble stand beside them.
     """
-    from perturbations import latents, redraws
+    from perturbations import latents
 
     block = bench.block_size
     whole_blocks = loop.budget_env_steps // block
@@ -260,7 +239,7 @@ def _scores(bench: "Bench", loop: Loop, trail: _Trail) -> dict[str, list[float]]
         seen = trail.states[rows, : length * block + 1 : block]
         views = latents.encode(bench.eye, _eyes(bench, loop).now, seen, case_seeds[rows])
         taken = trail.actions[rows, : length * block].reshape(len(rows), int(length), block, -1)
-        found = all_scores(bench, views, taken)
+        found = bench.scores(views, taken)
         if loop.shift is not None:
             found |= redraws.scores(bench, bench.eye.split(views), taken)
         for name, scores in found.items():

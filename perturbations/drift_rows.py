@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perturbations import latents, motion, probes
-from perturbations.representation_rows import true_states
 from perturbations.seeding import derive_seed
 from perturbations.spectra import spearman
 
@@ -67,7 +66,7 @@ def quantities(bench: "Bench") -> dict[str, list[int]]:
     """
     if bench.recorded is None:
         return {"place": motion.columns(bench.world)}
-    width = true_states(bench, bench.scoring.states).shape[-1]
+    width = bench.true_states(bench.scoring.states).shape[-1]
     return {f"{bench.recorded.state_column}_{i}": [i] for i in range(min(width, _MOST_READ))}
 
 
@@ -83,7 +82,7 @@ def probe_errors(bench: "Bench", read: Mapping[str, Sequence[int]]) -> Rows:
         read: columns of each quantity in a true state.
     """
     states = bench.lawful_scoring.block_states(bench.block_size)
-    true = true_states(bench, states)  # (E, B+1, S)
+    true = bench.true_states(states)  # (E, B+1, S)
     z = _numbers(bench.scoring_latents)
     imagined = [_numbers(part) for part in bench.scoring_rollouts]
     columns: Rows = {"episode": list(range(len(true)))}

@@ -13,70 +13,57 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from perturbations.acting import plan_by_sight, replayed
 from perturbations.episodes import Episodes
 from perturbations.rows import numbers
 
 if TYPE_CHECKING:
-    from perturbations.bench import Bench
+    from perturbations.setting import Setting
 
 SUITE = "episodes"
 """Name under which the actions are kept; not part of the measurements."""
 
 
-def drive(bench: "Bench", recorded: Episodes, purpose: str) -> Episodes:
+def drive(setting: "Setting", recorded: Episodes, purpose: str) -> Episodes:
     """The tour of every recorded episode, with the model's own plans.
 
     Kept as a cell, so that a run that was killed does not drive again.
 
     Args:
-        bench: model, planner and world.
+        setting: model, planner and world.
         recorded: lends starts, places on the way, and length.
         purpose: tells the random streams of several sets apart.
 
     Raises:
         RuntimeError: the cell crashed; the message is that of the crash.
     """
-    key = bench.key(
+    key = setting.key(
         SUITE,
         "model",
         {"purpose": purpose},
         cases=recorded.digest,
         rests_on=("model", "world", "planner"),
     )
-    cell = bench.runner.run(key, partial(_rows, bench, recorded, purpose))
+    cell = setting.runner.run(key, partial(_rows, setting, recorded, purpose))
     if cell.status == "crashed":
         raise RuntimeError(f"driving the {purpose} episodes: {cell.error}")
     shape = recorded.actions.shape
     columns = [numbers(cell, name) for name in _names(shape[1], shape[2])]
     actions = np.stack(columns, axis=1).reshape(shape)
-    return Episodes(replayed(bench, recorded.states[:, 0], actions), actions)
+    return Episodes(replayed(setting, recorded.states[:, 0], actions), actions)
 
 
-def replayed(
-    bench: "Bench", start: NDArray[np.float64], actions: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """States (E, T+1, S) that lawfully follow from a start (E, S) under actions (E, T, A)."""
-    states = np.empty((len(start), actions.shape[1] + 1, start.shape[1]))
-    states[:, 0] = start
-    for time in range(actions.shape[1]):
-        states[:, time + 1] = bench.world.step(states[:, time], actions[:, time])
-    return states
-
-
-def _rows(bench: "Bench", recorded: Episodes, purpose: str) -> dict[str, list[Any]]:
-    from perturbations.closed_loop import plan_by_sight
-
+def _rows(setting: "Setting", recorded: Episodes, purpose: str) -> dict[str, list[Any]]:
     num, length, width = recorded.actions.shape
-    per_plan = bench.planner.config.execute_blocks * bench.block_size
+    per_plan = setting.planner.config.execute_blocks * setting.block_size
     actions = np.zeros((num, length, width))
     now = recorded.states[:, 0]
     for begin in range(0, length, per_plan):
         end = min(begin + per_plan, length)
-        chosen = plan_by_sight(bench, now, recorded.states[:, end], f"{purpose}/{begin}")
+        chosen = plan_by_sight(setting, now, recorded.states[:, end], f"{purpose}/{begin}")
         actions[:, begin:end] = chosen[:, : end - begin]
-        now = replayed(bench, now, actions[:, begin:end])[:, -1]
+        now = replayed(setting, now, actions[:, begin:end])[:, -1]
     flat = actions.reshape(num, -1)
     return {
         "episode": list(range(num)),

@@ -174,7 +174,7 @@ class HeldCell:
 
 def calls_of_suites(make_bench: MakeBench, suites: Sequence[str], runner: Runner) -> Calls:
     from perturbations.audit import SUITES
-    from perturbations.monitors import calibration_cell
+    from perturbations.calibration import calibration_cell
 
     bench = make_bench(runner)
     return [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
 from perturbations import bootstrap, planning, rows
-from perturbations.monitors import alarms
+from perturbations.calibration import alarms
 from perturbations.suite import Suite
 
 if TYPE_CHECKING:

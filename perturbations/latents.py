@@ -121,6 +121,18 @@ def encode_frames(model: Encoder, frames: "Frames") -> Tensor:
         return model.encode(frames).clone()  # leaves inference mode, so that it can be assembled
 
 
+def encode_finite(model: "WorldModel", frames: "Frames") -> Tensor:
+    """Latents (N, D) of frames.
+
+    Raises:
+        ValueError: one is not a finite number.
+    """
+    z = encode_frames(model, frames)
+    if not torch.isfinite(z).all():
+        raise ValueError("a latent is not a finite number")
+    return z
+
+
 def encode_parts(model: Encoder, parts: Iterable["Frames"]) -> Iterator[Tensor]:
     """Latents of each part, with few large calls of the model instead of many small ones."""
     waiting: list[Frames] = []

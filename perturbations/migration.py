@@ -6,8 +6,8 @@ from functools import cached_property, partial
 
 from envelope.errors import EnvelopeError
 from envelope.records import CalibratedMonitor, Cell, Margins, Measurement
+from perturbations import calibration, migration_rows, monitors, planning, rows, sequential, stats
 from perturbations import migration_report as report
-from perturbations import migration_rows, monitors, planning, rows, sequential, stats
 from perturbations.bench import Bench
 from perturbations.cells import each
 from perturbations.horizon_drift import drift_cell
@@ -214,10 +214,10 @@ def _watched(bench: Bench) -> list[Cell]:
     """Calibration, then lawful episodes and clips; waits where another process calibrates."""
     from perturbations.voe import ViolationOfExpectation
 
-    calibration = monitors.calibration_cell(bench)
-    if rows.trouble([calibration]):
-        return [calibration]
-    return [calibration, *ViolationOfExpectation().run(bench)]
+    scored = calibration.calibration_cell(bench)
+    if rows.trouble([scored]):
+        return [scored]
+    return [scored, *ViolationOfExpectation().run(bench)]
 
 
 def _has_crashed(cells: Sequence[Cell]) -> bool:

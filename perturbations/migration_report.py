@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from envelope.errors import EnvelopeError
 from envelope.records import Cell, Estimate, Measurement, Scalar
-from perturbations import bootstrap, monitors, rows, voe
+from perturbations import bootstrap, calibration, monitors, rows, voe
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.migration_rows import SUITE
 
@@ -75,11 +75,11 @@ class Side:
 def side(name: str, cells: Sequence[Cell], false_alarms: float) -> Side:
     """An arm from its cells."""
     problem, found = "", dict[str, float]()
-    calibration = rows.select(cells, monitors.SUITE, episodes="calibration")
-    problem = rows.trouble(calibration)
+    scored = rows.select(cells, monitors.SUITE, episodes="calibration")
+    problem = rows.trouble(scored)
     if not problem:
         try:
-            set_ = monitors.calibrate(calibration[0], false_alarms)
+            set_ = calibration.calibrate(scored[0], false_alarms)
             found = {monitor.name: monitor.threshold for monitor in set_}
         except EnvelopeError as error:
             problem = error.problem

@@ -8,8 +8,8 @@ import numpy as np
 
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
 from perturbations import bootstrap, planning, redraws, rows, stats
+from perturbations.calibration import alarms, episode_columns
 from perturbations.joint import LOOP
-from perturbations.monitors import alarms, all_scores, episode_columns
 from perturbations.suite import Suite
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _open_rows(bench: "Bench", shift: "Shift", num: int) -> dict[str, list[Any]]
         bench.eye, draw, episodes.block_states(bench.block_size), bench.episode_seeds(num)
     )
     z = bench.eye.split(seen).z
-    scores = all_scores(bench, seen, episodes.blocks(bench.block_size))
+    scores = bench.scores(seen, episodes.blocks(bench.block_size))
     lawful = latents.distance(z_clean[:, 1:], z_clean[:, :-1])
     return {
         "episode": list(range(num)),

@@ -10,7 +10,7 @@ the class draws it itself; otherwise the class works on pixels. Strength 0 is th
 Directions say which way: a colour to move to, darker or brighter, where the picture moves to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -241,6 +241,24 @@ def spelt_out(criteria: Criteria, world: "World") -> Criteria:
         if factor not in taken:
             named[f"{PREFIX}{factor}"] = strengths
     return criteria.model_copy(update={"nuisances": named})
+
+
+def telling(name: str, strengths: Sequence[float], world: "World") -> list[float]:
+    """The strengths that change something here, in rising order; of equal ones the weakest.
+
+    Where amounts are whole pixels, or whole numbers of a factor, a strength may round to nominal or
+    to what a weaker one comes to already.
+    """
+    nuisance = find(name)
+    ways = nuisance.directions(world)
+    seen = {(way, nuisance.nominal) for way in ways}
+    found = []
+    for strength in sorted(strengths):
+        amounts = {(way, nuisance.shift(world, way, strength).amount) for way in ways}
+        if not amounts or amounts - seen:
+            found.append(strength)
+        seen |= amounts
+    return found
 
 
 def _stand_out(world: "World") -> tuple[int, int, int]:

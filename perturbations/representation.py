@@ -56,7 +56,7 @@ class Representation(Suite):
         """One cell per question; those about states alone come first."""
         from perturbations import representation_rows as ask
 
-        states = ask.states_drawn(bench)
+        states = bench.drawn_states
         few = states[:SLOW_STATES]
         found = [
             _cell(bench, "cloud", partial(ask.cloud, bench, states), states),

@@ -25,26 +25,9 @@ if TYPE_CHECKING:
 Rows = dict[str, list[Any]]
 
 
-def states_drawn(bench: "Bench") -> NDArray[np.float64]:
-    """Independent states of the world, (N, S), the same for every model."""
-    rng = np.random.default_rng(derive_seed(bench.seed, "representation"))
-    return bench.world.sample_states(rng, bench.profile.num_states)
-
-
-def drawn_latents(bench: "Bench") -> NDArray[np.float64]:
-    """Latents of these, (N, D), as they are kept: more digits would only make the file longer."""
-    z = _encode(bench, bench.world.render(states_drawn(bench)))
-    return np.array([[float(f"{value:.5g}") for value in row] for row in z.double().tolist()])
-
-
-def true_states(bench: "Bench", states: NDArray[np.float64]) -> NDArray[np.float64]:
-    """States (..., S) without the address that a recorded frame has in front."""
-    return states[..., getattr(bench.world, "address_width", 0) :]
-
-
 def cloud(bench: "Bench", states: NDArray[np.float64]) -> Rows:
     """Columns `s_i` and `z_j`; `linear_i` and `mlp_i`, what probes fitted on the other half say."""
-    z, states = bench.drawn_latents, true_states(bench, states)
+    z, states = bench.drawn_latents, bench.true_states(states)
     columns: Rows = {"state": list(range(len(states)))}
     columns |= {f"z_{j}": z[:, j].tolist() for j in range(z.shape[1])}
     if not states.shape[1]:
@@ -163,10 +146,7 @@ def straightness(bench: "Bench") -> Rows:
 
 
 def _encode(bench: "Bench", frames: "Frames") -> Tensor:
-    z = latents.encode_frames(bench.model, frames)
-    if not torch.isfinite(z).all():
-        raise ValueError("a latent is not a finite number")
-    return z
+    return latents.encode_finite(bench.model, frames)
 
 
 def _seen_after(bench: "Bench", states: NDArray[np.float64], block: NDArray[np.float64]) -> Tensor:

@@ -13,7 +13,6 @@ from perturbations.profiles import Profile
 if TYPE_CHECKING:
     from perturbations.bench import Bench
     from perturbations.closed_loop import ShiftedFrames
-    from perturbations.protocols import World
 
 Choice = tuple[Shift, "ShiftedFrames"]
 Drop = Callable[[Shift, "ShiftedFrames"], float]
@@ -24,24 +23,6 @@ _FIRST = ("background.color", "factor:floor.color", "light.gain", "camera.shift"
 """What a room changes most often; these come first when only a few classes can run."""
 _WORST_CLASSES = 2
 _OTHER_FRAMES: tuple["ShiftedFrames", ...] = ("goal", "both")
-
-
-def telling(name: str, strengths: Sequence[float], world: "World") -> list[float]:
-    """The strengths that change something here, in rising order; of equal ones the weakest.
-
-    Where amounts are whole pixels, or whole numbers of a factor, a strength may round to nominal or
-    to what a weaker one comes to already.
-    """
-    nuisance = find(name)
-    ways = nuisance.directions(world)
-    seen = {(way, nuisance.nominal) for way in ways}
-    found = []
-    for strength in sorted(strengths):
-        amounts = {(way, nuisance.shift(world, way, strength).amount) for way in ways}
-        if not amounts or amounts - seen:
-            found.append(strength)
-        seen |= amounts
-    return found
 
 
 def open_loop(bench: "Bench") -> list[Shift]:

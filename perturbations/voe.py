@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from envelope.records import CalibratedMonitor, Cell, Measurement, Scalar
 from perturbations import bootstrap, rows, stats
-from perturbations.monitors import alarms, all_scores, calibrated_floor, episode_columns
+from perturbations.calibration import alarms, calibrated_floor, episode_columns
 from perturbations.recorded import why_not
 from perturbations.suite import Suite
 
@@ -146,7 +146,7 @@ def _clip_scores(
 
     if clips.violation.seeks_walls:
         seen = latents.encode(bench.eye, latents.clean(bench.world), clips.lawful, clips.seeds)
-        lawful = all_scores(bench, seen, clips.actions)
+        lawful = bench.scores(seen, clips.actions)
     else:
         seen, lawful = bench.scoring_seen.clone(), bench.scoring_scores
     views = list(clips.after_the_event())
@@ -154,7 +154,7 @@ def _clip_scores(
     after = latents.encode_parts(bench.eye, frames)
     for (rows_seen, time), found in zip(views, after, strict=True):
         seen[rows_seen, time] = found
-    unlawful = all_scores(bench, seen, clips.told)
+    unlawful = bench.scores(seen, clips.told)
     return {name: (lawful[name], unlawful[name]) for name in lawful}
 
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 from envelope.records import Cell, Plan
 from perturbations import planning, rows
 from perturbations.asked import NUM_COUNTED, TOKENS
+from perturbations.calibration import RECORDING
 from perturbations.cost import NAME as COSTED
 from perturbations.horizon_drift import NAME as DRIFT
 from perturbations.horizon_drift import NUM_RANKED, RANKING
 from perturbations.joint import LOOP as JOINT
-from perturbations.monitors import RECORDING
 from perturbations.monitors import SUITE as CALIBRATION
 from perturbations.nuisance import Shift
 from perturbations.nuisance_shift import NAME as SHIFTED

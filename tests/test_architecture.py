@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,17 +18,44 @@ def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imports_of(path: Path) -> set[str]:
-    """Dotted names imported anywhere in a file, also inside functions."""
-    found: set[str] = set()
+@cache
+def imported(path: Path) -> set[tuple[str, str]]:
+    """All that is imported anywhere in a file, also inside functions: (module, name or nothing)."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            found.update((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} uses a relative import"
-            found.add(node.module or "")
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+            found.update((node.module or "", alias.name) for alias in node.names)
     return found
+
+
+def imports_of(path: Path) -> set[str]:
+    """Dotted names imported anywhere in a file."""
+    found = imported(path)
+    return {module for module, _ in found} | {f"{m}.{name}" for m, name in found if name}
+
+
+def modules_of(root: Path, packages: set[str]) -> dict[str, Path]:
+    """Every module by its dotted name; a package goes by that of its folder."""
+    files = [path for package in packages for path in (root / package).rglob("*.py")]
+    parts = {path: path.relative_to(root).with_suffix("").parts for path in files}
+    return {".".join(p[:-1] if p[-1] == "__init__" else p): path for path, p in parts.items()}
+
+
+def circle_in(modules: dict[str, Path]) -> list[str]:
+    """Modules that import one another in a circle, wherever in them the import stands."""
+    graph = {}
+    for importer, path in modules.items():
+        # `from package import module` is about that module, not about the folder around it.
+        found = {f"{m}.{n}" if f"{m}.{n}" in modules else m for m, n in imported(path)}
+        graph[importer] = found & set(modules) - {importer}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
 
 
 def tops(names: set[str]) -> set[str]:
@@ -53,6 +82,30 @@ def test_suites_and_reports_import_only_records(package):
         assert tops(names) & OURS <= {package, "envelope"}, path
         modules = {".".join(n.split(".")[:2]) for n in names if n.startswith("envelope")}
         assert modules <= allowed | {"envelope"}, path
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    assert circle_in(modules_of(ROOT, OURS)) == []
+
+
+@pytest.mark.parametrize(
+    "deferred",
+    [
+        "from house import cellar",
+        "def late():\n    import house.cellar",
+        "if TYPE:\n    import house.cellar",
+    ],
+)
+def test_a_circle_is_found_wherever_the_import_stands(tmp_path, deferred):
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house" / "__init__.py").touch()
+    (tmp_path / "house" / "roof.py").write_text(deferred)
+    (tmp_path / "house" / "cellar.py").write_text("from house.stairs import up")
+    (tmp_path / "house" / "stairs.py").write_text("from house import roof as up")
+    found = modules_of(tmp_path, {"house"})
+
+    assert set(circle_in(found)) == {"house.roof", "house.cellar", "house.stairs"}
+    assert circle_in({name: path for name, path in found.items() if name != "house.stairs"}) == []
 
 
 def test_reports_need_nothing_heavy():

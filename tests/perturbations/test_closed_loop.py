@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from perturbations.closed_loop import Loop, executed
+from perturbations.acting import executed
+from perturbations.closed_loop import Loop
 from perturbations.episodes import Cases
 from perturbations.nuisances import find
 from tests import known_models as known

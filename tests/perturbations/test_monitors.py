@@ -14,7 +14,8 @@ from lewm.config import tiny
 from lewm.data.windows import ActionStats
 from lewm.planning.plan_config import PlanConfig
 from perturbations import audit, ensemble, fitting, latents
-from perturbations.monitors import PixelFloor, Shell, left_out
+from perturbations.calibration import left_out
+from perturbations.monitors import PixelFloor, Shell
 from perturbations.voe import ViolationOfExpectation
 from tests import known_models as known
 

@@ -5,8 +5,8 @@ import pytest
 
 from envelope.records import Cell
 from perturbations import planning, stats
+from perturbations.bench import Bench
 from perturbations.closed_loop import Loop
-from perturbations.monitors import all_scores
 from perturbations.nuisance_shift import NuisanceShift
 from tests import known_models as known
 from tests.perturbations.audits import audited
@@ -99,13 +99,13 @@ def test_references_and_shifted_arms_spread_the_cases_over_all_streams():
 
 def test_a_solved_case_is_no_longer_watched(monkeypatch):
     bench = known.bench(known.Drifting())
-    asked = {}
+    asked, scores = {}, Bench.scores
 
     def watched(bench, seen, blocks):
         asked[blocks.shape[1]] = len(blocks)
-        return all_scores(bench, seen, blocks)
+        return scores(bench, seen, blocks)
 
-    monkeypatch.setattr("perturbations.closed_loop.all_scores", watched)
+    monkeypatch.setattr(Bench, "scores", watched)
     rows = Loop("model", bench.cases, np.zeros(len(bench.cases), dtype=int), 30).run(bench)
 
     needed = -(-np.array(rows["env_steps"]) // bench.block_size)

@@ -2,8 +2,8 @@
 
 from envelope.records import Cell
 from perturbations import redraws
+from perturbations.calibration import calibrate
 from perturbations.fitting import NUM_REDRAWS
-from perturbations.monitors import calibrate
 from tests.envelope.builders import measurements
 from tests.envelope.judging import claim_of
 from tests.perturbations.audits import audited

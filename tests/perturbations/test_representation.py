@@ -82,7 +82,7 @@ def test_a_background_reader_spends_its_latent_on_the_background():
 
 def test_every_direction_of_a_nuisance_counts_alike_at_the_strength_that_all_are_compared_at():
     bench = known.bench(known.BackgroundReader())
-    states = representation_rows.states_drawn(bench)[:12]
+    states = bench.drawn_states[:12]
     kind, seeds = find("background.color"), FrameSeeds(np.arange(12), np.zeros(12, dtype=np.int64))
 
     row = representation_rows.slow_features(bench, "background.color", states)
