@@ -5,6 +5,7 @@ detects, false alarms and drift; revert where the candidate was shown to be wors
 otherwise. Probes, latent errors and how far the latents moved are reported and decide nothing.
 """
 
+import hashlib
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Self
@@ -23,6 +24,7 @@ from envelope.records import (
     Sha256,
     Tool,
 )
+from envelope.strict import canonical
 
 Kind = Literal["success", "detection", "false_alarms", "drift_ratio"]
 Status = Literal["non_inferior", "inferior", "undecided", "not_measured"]
@@ -60,6 +62,13 @@ class Compared(Record):
     note: str
 
 
+class Remark(Record):
+    """Something odd about a candidate. It decides nothing."""
+
+    code: Literal["other_planner", "other_action_scale", "no_tuning_step", "other_origin"]
+    message: str
+
+
 class GateReason(Record):
     """One reason for the decision."""
 
@@ -88,12 +97,17 @@ class Gate(Record):
     world: str
     profile: Literal["brief", "quick", "standard", "deep"]
     seed: int
+    is_fresh: bool = Field(default=False, exclude_if=lambda is_fresh: not is_fresh)
+    """Whether the cases follow from both models, so that none could be made for them, and nothing
+    was believed that this run did not measure."""
     num_cases: int
     """Closed-loop cases that were planned."""
     num_cases_run: int
     """Those that the candidate ran before it was decided."""
     cells: list[Sha256]
     """Ids of the cells behind every comparison, base and candidate."""
+    remarks: list[Remark] = Field(default=[], exclude_if=lambda remarks: not remarks)
+    """What is odd about the candidate."""
     tool: Tool
     measured_at: str
 
@@ -122,6 +136,12 @@ class Gate(Record):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fresh_cases_follow_from_models(self) -> Self:
+        if self.is_fresh and self.seed != fresh_seed(self.base, self.candidate):
+            raise ValueError(f"the seed {self.seed} does not follow from the two models")
+        return self
+
     def _is_same_model(self) -> bool:
         ours, theirs = self.base, self.candidate
         return not self.compared and (
@@ -139,6 +159,12 @@ class Gate(Record):
     def as_json(self) -> str:
         """For programs: the whole object."""
         return self.model_dump_json(indent=1)
+
+
+def fresh_seed(base: ModelState, candidate: ModelState) -> int:
+    """A seed in [0, 2**31) that nobody knows before both models are made, and anybody after."""
+    models = [[one.tensor_digest, one.config_digest] for one in (base, candidate)]
+    return int.from_bytes(hashlib.sha256(canonical(models)).digest()[:4]) >> 1
 
 
 def compare(
@@ -261,6 +287,8 @@ def _headline(gate: Gate) -> Iterable[str]:
     yield f"{gate.decision.upper()}  {names[0]} in the place of {names[1]}"
     for reason in gate.reasons:
         yield f"  {reason.code}: {reason.subject}: {reason.message}"
+    for remark in gate.remarks:
+        yield f"  remark: {remark.code}: {remark.message}"
 
 
 def _lines(gate: Gate) -> Iterable[str]:

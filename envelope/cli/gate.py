@@ -14,7 +14,7 @@ from envelope.errors import BadFile, EnvelopeError
 if TYPE_CHECKING:
     from envelope.cli.files import GateFolder
     from envelope.gate import Gate
-    from envelope.records import Envelope
+    from envelope.records import Envelope, Measurements
     from envelope.signing import PrivateKey
 
 
@@ -70,7 +70,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Processes that run cells; the result is the same for any number.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, help="What cases and episodes are drawn from; 0 unless given.")
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Draw cases from the digests of both models, and believe nothing measured before.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; CANDIDATE's stem + .gate.")
 @click.option("--html", type=click.Path(path_type=Path), help="Page to write, for people.")
 @click.option("--sign-key", type=click.Path(path_type=Path), help="Private key to sign with.")
@@ -95,7 +100,8 @@ def command(
     device: str,
     threads: int | None,
     workers: int,
-    seed: int,
+    seed: int | None,
+    fresh: bool,
     out: Path | None,
     html: Path | None,
     sign_key: Path | None,
@@ -105,8 +111,9 @@ def command(
     """Compare a candidate with its base on the same cases, and accept or revert.
 
     Leaves gate.json in the folder, with a key attestation.json, and a page where --html says. What
-    `envelope measure` found out about either model before is used, and a run that was stopped goes
-    on where it stopped. See docs/gate.md.
+    `envelope measure` found out about either model before is used, with --envelope only what was
+    signed, and a run that was stopped goes on where it stopped. For a candidate that you did not
+    make yourself take --fresh. See docs/gate.md.
 
     \b
     Example:
@@ -147,10 +154,14 @@ def command(
             f"--criteria is {criteria} and --envelope {attestation}, which has criteria too",
             next_step="give one of them",
         )
+    if fresh and seed is not None:
+        raise click.UsageError("--fresh draws from the two models: leave --seed out")
     signer = None
     if sign_key is not None:
         signer = read_private_key(sign_key, passphrase_env=passphrase_env)
-    record = None if attestation is None else _attested(attestation, key, trust)
+    record = signed = None
+    if attestation is not None:
+        record, signed = _attested(attestation, key, trust)
     chosen = find_profile(profile)
     chosen = replace(
         chosen,
@@ -172,7 +183,7 @@ def command(
             suites=SUITES,
             world=world,
             adapter=adapter,
-            seed=seed,
+            seed=seed or 0,
             device=device,
             declared=declared,
             threads=threads,
@@ -186,6 +197,8 @@ def command(
         monitors=monitors,
         now=datetime.now(UTC),
         recorded=record.model_state if record else None,
+        signed=signed,
+        fresh=fresh,
     )
     if outcome.crashed:
         names = sorted({f"{one.suite} {one.arm}: {one.error}" for one in outcome.crashed})
@@ -228,13 +241,16 @@ class _Crashed(EnvelopeError):
     reason = "crashed"
 
 
-def _attested(attestation: Path, key: Path | None, trust: Path | None) -> "Envelope":
-    """The base's record, once somebody trusted vouches for it.
+def _attested(
+    attestation: Path, key: Path | None, trust: Path | None
+) -> "tuple[Envelope, Measurements | None]":
+    """The base's record, once somebody trusted vouches for it, and the measurements beside it.
 
     Raises:
-        NotTrusted: nobody does.
+        NotTrusted: nobody does, or the measurements are not the signed ones.
     """
     from envelope.cli.files import read_bytes
+    from envelope.cli.kept_cells import signed_measurements
     from envelope.records import Envelope
     from envelope.times import parse_time
     from envelope.trust_lookup import find_trust
@@ -242,6 +258,7 @@ def _attested(attestation: Path, key: Path | None, trust: Path | None) -> "Envel
     now = datetime.now(UTC)
     believed = find_trust(key=key, trust=trust)
     data = read_bytes(attestation, next_step="check the path, or leave --envelope out")
-    record = believed.open(data, now=now, name=str(attestation)).record(Envelope)
+    verified = believed.open(data, now=now, name=str(attestation))
+    record = verified.record(Envelope)
     believed.policy.require_fresh(parse_time(record.measured_at, "measured_at"), now=now)
-    return record
+    return record, signed_measurements(attestation, verified)

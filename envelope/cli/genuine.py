@@ -76,10 +76,13 @@ def by_tensors(path: Path, genuine: Genuine) -> Match:
         DigestMismatch: it is another model.
     """
     content = genuine.content
-    is_gate = isinstance(content, Gate)
-    state = content.candidate if is_gate else content.model_state
+    role, state = (
+        ("candidate/", content.candidate)
+        if isinstance(content, Gate)
+        else ("", content.model_state)
+    )
     how, sha256 = _recognised(path, state)
-    name = f"{'candidate/' if is_gate else ''}{state.files[0].path}"
+    name = f"{role}{state.files[0].path}"
     return {"file": str(path), "subject": f"{name}, by its {how}", "sha256": sha256}
 
 

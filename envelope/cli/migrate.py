@@ -5,21 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from envelope import gate
+from envelope.cli.candidate import remarks_on
 from envelope.cli.choices import Choices
-from envelope.cli.files import Folder, folder_beside
 from envelope.cli.identity import identify, kernel_path, model_digest
+from envelope.cli.kept_cells import kept_cells
 from envelope.cli.progress import CellProgress
 from envelope.cli.source import tool
 from envelope.cli.workbench import ADAPTERS, Workbench, build
 from envelope.errors import EnvelopeError
-from envelope.records import Cell, Margins, ModelState, Timing
+from envelope.records import Cell, Margins, Measurements, ModelState, Timing
 from envelope.times import time_text
 from lewm.adapter import AuditableModel
 from perturbations.bench import Bench
-from perturbations.cells import CellStore, Finished, Runner
+from perturbations.cells import Runner
 from perturbations.engine import Calls, run_calls_ahead
 from perturbations.migration import Migration
 from perturbations.seeding import derive_seed
@@ -51,20 +52,6 @@ class _Sides(NamedTuple):
     """Likewise."""
 
 
-class _SharedStore(CellStore):
-    """Writes into one folder; reads what `envelope measure` left beside the models as well."""
-
-    def __init__(self, folder: Path, *models: Path) -> None:
-        super().__init__(folder)
-        self.measured = [CellStore(Folder(folder_beside(model)).cells) for model in models]
-
-    def load(self, cell_id: str) -> Finished | None:
-        found = super().load(cell_id)
-        for store in self.measured:
-            found = found or store.load(cell_id)
-        return found
-
-
 def migrate(
     choices: Choices,
     candidate: Path,
@@ -74,6 +61,8 @@ def migrate(
     monitors: tuple[str, ...],
     now: datetime,
     recorded: ModelState | None = None,
+    signed: Measurements | None = None,
+    fresh: bool = False,
 ) -> Outcome:
     """Compare, and decide.
 
@@ -85,6 +74,8 @@ def migrate(
         monitors: whose detections and false alarms decide.
         now: time of day, for the record.
         recorded: model state in the base's attestation, which the base must have.
+        signed: its measurements, which are then believed instead of cells beside the models.
+        fresh: draw cases that follow from both models, and believe no cell of another run.
 
     Raises:
         EnvelopeError: the two cannot be compared, or the suite cannot measure this.
@@ -92,12 +83,17 @@ def migrate(
         LewmError: a checkpoint cannot be loaded.
     """
     STOPWATCH.seconds.clear()
-    with CellProgress() as progress:
-        runner = Runner(_SharedStore(cells, choices.model, candidate), progress)
+    models = (choices.model, candidate)
+    with CellProgress() as progress, kept_cells(cells, models, signed, fresh=fresh) as store:
+        runner = Runner(store, progress)
         lay_out = partial(_sides, choices, candidate, margins, monitors)
         work, suite, bench, state = lay_out(runner)
         if recorded is not None:
             _require_recorded(work.model_state, recorded, choices.model)
+        if fresh:
+            choices = replace(choices, seed=gate.fresh_seed(work.model_state, state))
+            lay_out = partial(_sides, choices, candidate, margins, monitors)
+            work, suite, bench, state = lay_out(runner)
         same = bench.identity == work.bench.identity
         if not same and choices.num_workers > 1 and not _at_a_glance(suite, bench):
             run_calls_ahead(partial(_calls, lay_out), runner, num_workers=choices.num_workers)
@@ -105,6 +101,8 @@ def migrate(
     with STOPWATCH.running("statistics"):
         summaries = [] if same else suite.summarise(found, seed=choices.seed)
         needed = {} if same else suite.cases_that_would_decide(found)
+    pair = cast(AuditableModel, bench.model), cast(AuditableModel, work.bench.model)
+    remarks = remarks_on(*pair, is_same=same)
     compared = gate.compare(summaries, margins, needed)
     decision, reasons = gate.SAME if same else gate.decide(compared)
     measured_at = time_text(runner.oldest or now)
@@ -123,9 +121,11 @@ def migrate(
         world=work.world_scope["world"],
         profile=choices.profile.name,
         seed=choices.seed,
+        is_fresh=fresh,
         num_cases=len(work.bench.cases),
         num_cases_run=suite.num_cases_run(found),
         cells=[cell.id for cell in found],
+        remarks=remarks,
         tool=tool(),
         measured_at=measured_at,
     )

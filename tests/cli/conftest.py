@@ -5,12 +5,15 @@ Both lie as `measure` leaves them: the checkpoint, `<stem>.envelope/` beside it,
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from envelope.cli.files import Folder
+from perturbations import profiles
 from tests.cli.commands import envelope, run
+from tests.cli.gating import SMALL, nudged
 from tests.cli.making import awake_checkpoint, loose_criteria, made_up_record
 
 
@@ -84,5 +87,22 @@ def measured(measured_once, _keys, tmp_path, monkeypatch) -> Folder:
 def keys(_keys, tmp_path, monkeypatch) -> Path:
     """A folder with the keys alone."""
     shutil.copytree(_keys, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def small_profile(monkeypatch):
+    """`quick` with a handful of episodes; the gate takes it by its name."""
+    small = replace(profiles.PROFILES["quick"], **SMALL)
+    monkeypatch.setattr(profiles, "PROFILES", {**profiles.PROFILES, "quick": small})
+
+
+@pytest.fixture
+def to_gate(tmp_path, monkeypatch) -> Path:
+    """A base that nobody trained, the same with weights moved by a hair, and mild criteria."""
+    awake_checkpoint(tmp_path / "base.pt")
+    nudged(tmp_path / "base.pt", tmp_path / "tuned.pt", by=1e-6)
+    loose_criteria(tmp_path / "loose.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path

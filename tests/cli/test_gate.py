@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from jsonschema import Draft202012Validator
 
@@ -18,55 +17,18 @@ from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from lewm.config import tiny
 from lewm.data.windows import ActionStats
 from lewm.pretrained import bundled
-from perturbations import profiles
 from tests.bad.cli import make
 from tests.cli.commands import ROOT, envelope, run
+from tests.cli.gating import ATTESTED, CRITERIA, gate, nudged
 from tests.cli.making import SIZE_PX, awake_checkpoint, loose_criteria
 
-CRITERIA = ("--criteria", "loose.yaml")
-ATTESTED = ("--envelope", "ckpt.envelope/attestation.json", "--key", "lab.pub")
-SMALL = {
-    "num_cases": 40,
-    "num_streams": 1,
-    "num_calibration_episodes": 14,
-    "num_scoring_episodes": 20,
-    "model_steps_per_episode": 10,
-}
-
-
-@pytest.fixture(autouse=True)
-def _small_profile(monkeypatch):
-    """`quick` with a handful of episodes; the gate takes it by its name."""
-    small = replace(profiles.PROFILES["quick"], **SMALL)
-    monkeypatch.setattr(profiles, "PROFILES", {**profiles.PROFILES, "quick": small})
+pytestmark = pytest.mark.usefixtures("small_profile")
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A base that nobody trained, the same with weights moved by a hair, and mild criteria."""
-    awake_checkpoint(tmp_path / "base.pt")
-    nudged(tmp_path / "base.pt", tmp_path / "tuned.pt", by=1e-6)
-    loose_criteria(tmp_path / "loose.yaml")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def nudged(base, path, *, by, **changes):
-    """A candidate whose predictor is the base's with noise on every weight."""
-    checkpoint = load_checkpoint(base)
-    generator = torch.Generator().manual_seed(0)
-    tensors = {
-        name: tensor + by * torch.randn(tensor.shape, generator=generator)
-        if name.startswith("predictor.") and tensor.is_floating_point()
-        else tensor
-        for name, tensor in checkpoint.tensors.items()
-    }
-    step = {"name": f"noise of {by:g} on the predictor"}
-    save_checkpoint(path, replace(checkpoint, tensors=tensors, tuning=[step], **changes))
-
-
-def gate(*words, base="base.pt", candidate="tuned.pt"):
-    return envelope("gate", "--base", base, "--candidate", candidate, *CRITERIA, *words)
+def folder(to_gate):
+    """Of base and candidate."""
+    return to_gate
 
 
 def test_a_candidate_that_does_the_same_is_accepted_and_the_record_says_what_was_compared(folder):

@@ -9,7 +9,8 @@ import pytest
 from envelope import gate
 from envelope.errors import EnvelopeError
 from envelope.records import ViolationCriterion
-from perturbations import comparison, sequential, stats
+from perturbations import comparison, planning, sequential, stats
+from perturbations.cells import Runner
 from perturbations.migration import BASE, MARGINS, Migration
 from perturbations.rows import measurement
 from tests import known_models as known
@@ -80,6 +81,71 @@ def test_a_loss_that_shows_early_stops_the_closed_loop_and_everything_after_it()
     assert suite.num_cases_run(cells) < len(bench(known.Oracle).cases)
     assert {one.status for one in compared if one.kind != "success"} == {"not_measured"}
     assert not [cell for cell in cells if cell.arm != BASE and cell.suite == "voe"]
+
+
+def test_a_plain_loss_needs_one_batch_of_both_arms_and_nothing_else_of_the_base():
+    _, cells, *_ = migrated(known.Oracle, known.Still)
+
+    assert [(cell.arm, cell.suite) for cell in cells] == [
+        (BASE, "migration"),
+        ("model", "migration"),
+        ("model", "migration"),
+    ]
+    first, second, latents = cells
+    assert first.condition["first_case"] == second.condition["first_case"] == 0
+    assert first.cases == second.cases
+    assert latents.condition["compared"] == "latents"
+
+
+def test_what_was_not_asked_yet_counts_in_the_family_as_if_the_base_saw_it():
+    suite, cells, found, compared, *_ = migrated(known.Oracle, known.Still)
+
+    assert {one.subject for one in compared} == {
+        "success",
+        *(f"detection.surprise.{name}" for name in FEW),
+        "false_alarms.surprise",
+        f"drift_ratio.{suite.horizon}",
+    }
+    (success,) = [one for one in found if one.quantity == "success_difference"]
+    candidate, base = suite.evidence(cells).successes
+    bare = 2 * sequential.p_worse(candidate.astype(float) - base)
+    assert success.p_holm == pytest.approx(len(compared) * bare)
+
+
+def test_a_loss_within_its_margin_stops_nothing():
+    suite = Migration(bench(known.Oracle), replace_margin(success=0.999))
+    other = {**bench(known.Oracle).identity, "model": "still"}
+
+    cells = suite.closed_loop(replace(bench(known.Oracle), model=known.Still(), identity=other))
+
+    assert not suite.is_settled(cells)
+
+
+def test_a_base_that_was_measured_lends_its_cases_and_runs_none_again():
+    runner = Runner()
+    base = replace(bench(known.Oracle), runner=runner)
+    clean = planning.clean_cells(base)
+    other = replace(base, identity={**base.identity, "model": "another file"})
+
+    cells = Migration(base).closed_loop(other)
+
+    assert [cell.id for cell in cells if cell.arm == BASE] == [cell.id for cell in clean]
+    assert Migration(base).num_cases_run(cells) == len(base.cases)
+
+
+def test_a_loss_in_drift_ends_the_run_before_any_monitor_is_set():
+    suite = Migration(bench(known.Oracle), replace_margin(drift_ratio=1e-6, success=0.999))
+    other = {**bench(known.Oracle).identity, "model": "drifting"}
+
+    cells = suite.run(replace(bench(known.Oracle), model=known.Drifting(), identity=other))
+
+    assert "monitors" not in {cell.suite for cell in cells}
+    (why,) = {one.note for one in suite.evidence(cells).comparisons if one.difference is None}
+    assert why == "not run: another comparison had decided before"
+
+
+def replace_margin(**changes):
+    return MARGINS.model_copy(update=changes)
 
 
 def test_a_candidate_that_lost_a_monitor_alone_is_reverted_for_that():
