@@ -68,6 +68,7 @@ def test_the_box_is_admitted_when_inside_and_at_its_ends_success_is_kept():
     [
         ([("uniform", 0.4, 0.1)], "fails", "fails_silently"),
         ([("uniform", 0.01, 0.06), ("ends", 0.4, 0.1)], "fails", "fails_silently"),
+        ([("uniform", 0.205, 0.1)], "unknown", "inconclusive"),  # one of two may come so far
         ([("uniform", 0.09, 0.06)], "unknown", "inconclusive"),
         ([("uniform", 0.01, 0.06), ("ends", 0.09, 0.06)], "unknown", "inconclusive"),
         ([("uniform", 0.01, 0.06)], "unknown", "not_measured"),
