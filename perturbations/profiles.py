@@ -13,9 +13,9 @@ quick
     nuisance classes in closed loop, in their worst direction: at the weakest strength that moves
     the latent as far as one action block does, and at full strength if that was harmless. Robust
     when at most 2 cases in 80 are lost, failing from 17 on where three cells ran, so that a true
-    drop of 25 points is found four times out of five, and from 19 on where six did (28 points). Every other class stays `unknown` for success. A violation class
-    is detected from 88 % of 120 clips on, blind up to 71 %. No goal offset but the nominal one.
-    No search for the worst case.
+    drop of 25 points is found four times out of five, and from 19 on where six did (28 points).
+    Every other class stays `unknown` for success. A violation class is detected from 88 % of 120
+    clips on, blind up to 71 %. No goal offset but the nominal one. No search for the worst case.
 standard
     150 cases, clean success to about 5 points. Every nuisance class in closed loop, on the current
     frame, bisected down to two neighbouring strengths: three cells where there are five. Goal frame
