@@ -115,6 +115,34 @@ def test_factors_change_what_they_say_and_nothing_else():
     assert plain.factors["dot.color"] == (255, 0, 0)
 
 
+def test_other_looks_come_from_a_second_environment_that_starts_afresh_only_for_another_look():
+    made = []
+    world = Simulator("tiny", lambda: made.append(TinyEnv()) or made[-1], TinyHooks(), size_px=16)
+    begun = made[0].num_resets
+    for color in ([0, 255, 0], [0, 255, 0], [0, 0, 255]):
+        assert (
+            world.render(STATES, {"dot.color": color}).reshape(-1, 3).max(axis=0).tolist() == color
+        )
+    assert [env.num_resets for env in made] == [begun, begun + 2]
+
+
+def test_what_an_environment_says_about_lengths_and_free_places_is_passed_on(monkeypatch):
+    assert (make_world(GYM).units_per_px, make_world(GYM).length_unit) == (None, "world")
+    assert make_world(GYM).is_free([[3.0, 0.0], [3.0, 1.0]]).tolist() == [True, False]
+
+    monkeypatch.setattr(TinyEnv, "units_per_px", 0.1, raising=False)
+    monkeypatch.setattr(TinyEnv, "is_free", lambda env, state: state[0] > 5, raising=False)
+    world = make_world(GYM)
+    assert world.units_per_px == 0.1
+    assert world.is_free([[3.0, 0.0], [9.0, 1.0]]).tolist() == [False, True]
+
+
+def test_an_environment_without_a_success_rule_is_named(monkeypatch):
+    monkeypatch.delattr(TinyEnv, "solved")
+    with pytest.raises(LewmError, match=r"TinyEnv has no solved\(state, goal\)"):
+        make_world(GYM).solved(STATES, STATES)
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

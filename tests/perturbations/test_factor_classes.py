@@ -140,3 +140,30 @@ def test_default_criteria_look_at_all_of_another_worlds_picture_and_given_ones_d
     assert "factor:agent.color" not in elsewhere
     assert criteria_for(default, TwoRoom()) == default
     assert criteria_for(known.criteria(), Kitchen()) == known.criteria()
+
+
+class Stage(Kitchen):
+    """Its target is drawn only when asked for, and its floor is navy."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor_table = {**FACTORS, "target.color": factor("appearance", (1.0, 0, 0), 0.0, 1.0)}
+        self.factors |= {"target.color": (1.0, 0.0, 0.0), "floor.color": (0.0, 0.0, 128 / 255) * 2}
+
+    def sample_states(self, rng, num):
+        return np.zeros((num, 2))
+
+    def render(self, states, factors=None):
+        seen = [name for name in factors or {} if name != "target.color"]
+        return np.full((len(states), 4, 4, 3), len(seen), dtype=np.uint8)
+
+
+def test_a_factor_that_changes_no_picture_is_no_nuisance():
+    assert find("factor:target.color").directions(Stage()) == ()
+    assert find("factor:light.intensity").directions(Stage()) == ("up", "down")
+
+
+def test_an_agent_is_not_painted_like_the_floor_where_there_is_no_background():
+    directions = find("agent.color").directions(Stage())
+    assert "to_navy" not in directions
+    assert "to_yellow" in directions
