@@ -25,8 +25,8 @@ from perturbations.stopwatch import STOPWATCH
 if TYPE_CHECKING:
     from perturbations.bench import Bench
     from perturbations.episodes import Cases
-    from perturbations.latents import Draw
     from perturbations.mixture import Look
+    from perturbations.nuisance import Draw
     from perturbations.protocols import Actions, Frames, Planner, States
 
 Arm = Literal["model", "random", "untrained_twin", "true_dynamics"]

@@ -6,7 +6,7 @@ Shapes in this module:
     P  numbers in a thumbnail
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -14,13 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perturbations.nuisance import FrameSeeds
+from perturbations.nuisance import Draw, FrameSeeds
 
 if TYPE_CHECKING:
-    from perturbations.protocols import Frames, States, World, WorldModel
+    from perturbations.protocols import Frames, World, WorldModel
 
-Draw = Callable[["States", FrameSeeds], "Frames"]
-"""Draws states (N, S) as the camera shows them."""
 _FRAMES_AT_ONCE = 512
 _THUMBNAIL_PX = 8
 _NUM_PASSES = 8

@@ -15,7 +15,7 @@ from perturbations.nuisance import FrameSeeds
 from perturbations.nuisances import find
 
 if TYPE_CHECKING:
-    from perturbations.latents import Draw
+    from perturbations.nuisance import Draw
     from perturbations.protocols import Frames, States, World
 
 

@@ -5,7 +5,7 @@ Shapes in this module:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,10 @@ class FrameSeeds:
     """One seed per frame, (N,); equal for all frames of one case."""
     times: NDArray[np.int64]
     """Index of each frame in its episode, (N,), from 0."""
+
+
+Draw = Callable[["States", FrameSeeds], "Frames"]
+"""Draws states (N, S) as the camera shows them."""
 
 
 @dataclass(frozen=True)
