@@ -4,7 +4,7 @@ import hashlib
 import random
 from typing import Any, Literal
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from envelope.records import Cell, Estimate, Measurement, Scalar
 
@@ -40,8 +40,8 @@ def estimate(
 def share(value: float, episodes: int = NUM_CASES) -> Estimate:
     """A share of episodes with its exact interval."""
     hits = round(value * episodes)
-    low = float(beta.ppf(0.025, hits, episodes - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(0.975, hits + 1, episodes - hits)) if hits < episodes else 1.0
+    low = float(betaincinv(hits, episodes - hits + 1, 0.025)) if hits else 0.0
+    high = float(betaincinv(hits + 1, episodes - hits, 0.975)) if hits < episodes else 1.0
     return Estimate(
         value=hits / episodes,
         low=low,
