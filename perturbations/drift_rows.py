@@ -105,12 +105,13 @@ def probe_errors(bench: "Bench", read: Mapping[str, Sequence[int]]) -> Rows:
     return columns
 
 
-def ranks(bench: "Bench", num_cases: int, num_candidates: int) -> Rows:
+def ranks(bench: "Bench", num_cases: int, num_candidates: int, *, seen_at: int) -> Rows:
     """Per case and horizon h, `rank_h`: how imagined cost orders what the true dynamics do.
 
     The candidates are what the planner carried out in scoring episodes, begun at the start of the
     case and cut off after h blocks. Their imagined cost is the squared error of the last latent to
-    the goal's, the true one the distance that is left in the world.
+    the goal's, the true one the distance that is left in the world. `rank_seen`, at the horizon
+    `seen_at`: the same of the latents that really follow.
     """
     starts, goals = bench.cases.starts[:num_cases], bench.cases.goals[:num_cases]
     blocks = bench.lawful_scoring.blocks(bench.block_size)
@@ -133,9 +134,16 @@ def ranks(bench: "Bench", num_cases: int, num_candidates: int) -> Rows:
         for time in range(bench.block_size):
             states = bench.world.step(states, tried[:, step, time])
         left = bench.world.distance(states, wanted).reshape(-1, choices)
-        cost = imagined[:, step].reshape(-1, choices)
-        columns[f"rank_{step + 1}"] = [spearman(i, d) for i, d in zip(cost, left, strict=True)]
+        columns[f"rank_{step + 1}"] = _ranks(imagined[:, step], left)
+        if step + 1 == seen_at:
+            seen = latents.encode_frames(bench.model, bench.world.render(states))
+            columns["rank_seen"] = _ranks(latents.squared_error(seen, goal), left)
     return columns
+
+
+def _ranks(costs: Array, left: Array) -> list[float]:
+    """Rank correlation of costs (N*C,) with what is left (N, C), by case."""
+    return [spearman(c, d) for c, d in zip(costs.reshape(left.shape), left, strict=True)]
 
 
 def _against_still(z: Tensor, imagined: Iterable[Tensor]) -> Rows:

@@ -46,7 +46,9 @@ class HorizonDrift(Suite):
     on other states, reads out of the imagined latents and what is so, over the same windows; at
     horizon 0 out of real frames, the least a probe can do; `still_error`, how far the world itself
     moved. `action_rank`, mean rank correlation of imagined cost with the distance that the true
-    dynamics leave to the goal, over 16 action sequences that the planner carried out elsewhere.
+    dynamics leave to the goal, over 16 action sequences that the planner carried out elsewhere;
+    `action_rank_seen`, at the planner's horizon, the same of the latents that really follow, which
+    is what the encoder leaves to a perfect imagination.
     `success_by_offset`, closed-loop success by how many env steps separate start and goal, and
     `alarm_rate_by_offset` of every monitor; the budget is the planner's own up to three quarters of
     it, and in proportion beyond. Where a model jumps over several blocks at once,
@@ -139,9 +141,11 @@ def _ranking_cell(bench: "Bench") -> Cell:
     """How imagined cost orders candidates, by case and horizon."""
     from perturbations import drift_rows
 
-    condition: dict[str, Scalar] = {"asks": RANKING, **_reach(bench)}
+    seen_at = min(bench.planner.config.horizon, bench.model_steps_per_episode)
+    condition: dict[str, Scalar] = {"asks": RANKING, **_reach(bench), "seen_at": seen_at}
     key = bench.key(NAME, "model", condition, cases=bench.cases.digest)
-    return bench.runner.run(key, partial(drift_rows.ranks, bench, NUM_RANKED, _NUM_CANDIDATES))
+    ranks = partial(drift_rows.ranks, bench, NUM_RANKED, _NUM_CANDIDATES, seen_at=seen_at)
+    return bench.runner.run(key, ranks)
 
 
 def _reach(bench: "Bench") -> dict[str, Scalar]:
@@ -255,14 +259,17 @@ def _root_mean(squares: NDArray[np.float64], seed: int) -> Estimate | None:
 
 
 def _ranking(cell: Cell, seed: int) -> list[Measurement]:
+    seen_at = int(cell.condition["seen_at"])
+    asked = [("action_rank", f"rank_{horizon}", at) for horizon, at in _horizons(cell)]
+    asked.append(("action_rank_seen", "rank_seen", dict(_horizons(cell))[seen_at]))
     problem = rows.trouble([cell])
     found = []
-    for horizon, condition in _horizons(cell):
+    for quantity, column, condition in asked:
         mean = None
         if not problem:
-            rank = rows.numbers(cell, f"rank_{horizon}")
+            rank = rows.numbers(cell, column)
             mean = bootstrap.ratio_of_sums(rank, np.ones(len(rank)), seed=seed)
-        found.append(rows.measurement(NAME, "action_rank", condition, mean, note=problem))
+        found.append(rows.measurement(NAME, quantity, condition, mean, note=problem))
     return found
 
 

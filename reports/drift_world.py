@@ -58,7 +58,8 @@ def in_the_world(view: View) -> Html:
         for place, (name, curves) in enumerate(read.items())
     ]
     if ranks:
-        drawn.append(_ranks(ranks, _TOP + len(drawn) * _PITCH, across))
+        seen = along(view.find(SUITE, "action_rank_seen"), "horizon")
+        drawn.append(_ranks(ranks, seen, _TOP + len(drawn) * _PITCH, across))
     text = [_words(name, curves) for name, curves in read.items()]
     text += [f"Rank of actions: {_points(ranks)}."] if ranks else []
     drawing = chart(
@@ -114,12 +115,18 @@ def _errors(
     return panel, group(panel.grid(f"{what}, {unit}", 3), drawn, panel.margin(labels))
 
 
-def _ranks(ranks: Curve, top: float, across: tuple[float, float]) -> tuple[Panel, Html]:
-    panel = Panel.at(top, _PANEL, across, (min([0.0, *(e.low for _, e in ranks)]), 1.0))
+def _ranks(
+    ranks: Curve, seen: Curve, top: float, across: tuple[float, float]
+) -> tuple[Panel, Html]:
+    lows = [e.low for _, e in (*ranks, *seen)]
+    panel = Panel.at(top, _PANEL, across, (min([0.0, *lows]), 1.0))
+    labels = [Label(panel.y(e.value), "real frames") for _, e in seen]
     return panel, group(
         panel.grid("rank correlation, imagined with true cost", 3),
         panel.level(0.0, "one-line"),
-        _joined(panel, ranks, _Series("rank", "action_rank", "model", "disc")),
+        _joined(panel, seen, _Series("real frames", "action_rank_seen", "reference", "square")),
+        _joined(panel, ranks, _Series("imagined", "action_rank", "model", "disc")),
+        panel.margin([*labels, Label(panel.y(ranks[-1][1].value), "imagined")]),
     )
 
 

@@ -90,4 +90,12 @@ def described() -> tuple[list[Cell], list[Measurement]]:
         )
         for horizon in (1, 5, 10)
     ]
+    summaries.append(
+        measurement(
+            "horizon_drift/action_rank_seen",
+            estimate(0.9, 0.05, episodes=32),
+            horizon=5,
+            env_steps=25,
+        )
+    )
     return cells, summaries
