@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from envelope.records import CalibratedMonitor, Cell, Estimate, Measurement, Scalar
 from envelope.records.units import in_unit
-from perturbations import bootstrap, rows, spectra, stats
+from perturbations import bootstrap, rising, rows, spectra, stats
 from perturbations.asked import SLOW_STRENGTH
 from perturbations.nuisances import find
 from perturbations.seeding import digest_arrays
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 NAME = "representation"
 _COMPONENTS = 3
-_BINS = 10
 SLOW_STATES = 48
 """States at most that are shown under every nuisance."""
 STEADY_FRAMES = 64
@@ -37,13 +36,13 @@ class Representation(Suite):
     Observes: over independent states of the world, `effective_rank`, `variance_share` of leading
     components, `dimension_std`, `normality` (two tests against a Monte Carlo null),
     `intrinsic_dimension` of latents and of the world's states, `distance_rank` (rank correlation
-    of latent with true distance), `distance_rises_to` (the true distance beyond which latent
-    distance no longer rises), `probe_r2`. Over lawful episodes, `straightness` and
-    `action_sensitivity`: how much of the real difference between two actions' outcomes the
-    imagined one follows, 1 is all. By nuisance class, all at one strength and over all their
-    directions alike: `nuisance_share`, how far it moves a latent, squared, over that and the
-    variance between states, of all and along the first component; `nuisance_in_env_steps`, how far
-    in moves of one env step. `steady`: the same frame has the same latent, alone as in a batch.
+    of latent with true distance), `distance_rises_to` (the true distance at which latent distance
+    reaches nine tenths of that of the farthest pairs), `probe_r2`. Over lawful episodes,
+    `straightness` and `action_sensitivity`: how much of the real difference between two actions'
+    outcomes the imagined one follows, 1 is all. By nuisance class, all at one strength and over
+    all their directions alike: `nuisance_share`, how far it moves a latent, squared, over that and
+    the variance between states, of all and along the first component; `nuisance_in_env_steps`, how
+    far in moves of one env step. `steady`: the same frame has the same latent, alone as in a batch.
 
     Blind to: the cause of a symptom, and what a planner makes of it. A probe says what can be read
     out of a latent, not that the planner can use it, and decides nothing here.
@@ -137,13 +136,15 @@ def _cloud(cell: Cell, problem: str, seed: int) -> list[Measurement]:
         share = spectra.jackknife(z, partial(_share_of_component, component))
         found.append(_say("variance_share", {"component": component + 1}, share))
     for which in ("smallest", "largest"):
-        spread = spectra.dimension_std(z, smallest=which == "smallest", seed=seed)
+        spread = spectra.dimension_std(z, smallest=which == "smallest")
         found.append(_say("dimension_std", {"dimension": which}, spread))
     for of, points in (("latents", z), ("states", states)):
         if points is None:
             continue
         dimension = spectra.intrinsic_dimension(points, seed=seed)
         note = "" if dimension else "too few states, or many of them coincide"
+        if dimension and dimension.high > spectra.MOST_DIMENSIONS:
+            note = f"at least: {len(points)} points cannot tell more than a few dimensions apart"
         found.append(_say("intrinsic_dimension", {"of": of}, dimension, note=note))
     found += _normality(z, seed)
     if states is not None:
@@ -203,19 +204,15 @@ def _pairs(cell: Cell, problem: str, seed: int) -> list[Measurement]:
         return [_say("distance_rank", {}, None, problem)]
     true, latent = rows.numbers(cell, "true_distance"), rows.numbers(cell, "latent_distance")
     rank = bootstrap.statistic(lambda i: spectra.spearman(true[i], latent[i]), len(true), seed=seed)
-    rises = bootstrap.statistic(lambda i: _rises_to(true[i], latent[i]), len(true), seed=seed)
-    note = "middle of the tenth of pairs, by true distance, whose latent distance is largest"
+    rises = rising.interval(true, latent, seed=seed)
+    note = "too few pairs"
+    if rises:
+        far = rising.farthest(true)
+        note = f"nine tenths of the latent distance of the farthest tenth of pairs, {far:.4g} apart"
     return [
         _say("distance_rank", {}, rank),
         _say("distance_rises_to", {}, rises, unit="world", note=note),
     ]
-
-
-def _rises_to(true: NDArray[np.float64], latent: NDArray[np.float64]) -> float:
-    order = np.argsort(true, kind="stable")
-    parts = np.array_split(order, _BINS)
-    highest = max(parts, key=lambda part: float(np.median(latent[part])))
-    return float(np.median(true[highest]))
 
 
 def _steady(cell: Cell, problem: str, seed: int) -> list[Measurement]:

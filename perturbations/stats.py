@@ -1,4 +1,4 @@
-"""Exact intervals and tests for shares of episodes, Holm, conformal thresholds, power.
+"""Exact intervals and tests for shares of episodes, Holm, conformal thresholds.
 
 An episode (a case, a clip) is the unit everywhere, never a frame. All intervals are 95 %,
 two-sided. Only `scipy.special` is imported: `scipy.stats` costs a second at every start.
@@ -167,61 +167,6 @@ def conformal_threshold(scores: ArrayLike, false_alarms: float) -> float:
     if not np.isfinite(values).all():
         raise ValueError("calibration scores hold a number that is not finite")
     return float(values[conformal_rank(len(values), false_alarms) - 1])
-
-
-def episodes_to_settle(
-    observed: float, stated: float, *, power: float = 0.8, at_most: int = 100_000
-) -> int | None:
-    """Episodes after which the exact interval excludes `stated`, if `observed` is the true rate.
-
-    Args:
-        observed: assumed true rate, in [0, 1].
-        stated: rate to be settled against, in (0, 1).
-        power: probability with which the interval is to exclude the stated rate.
-        at_most: largest number worth naming.
-
-    Returns:
-        A number from which power holds at the next doubling too, found to within 2 %; None when
-        the rates are equal or more than `at_most` would be needed.
-    """
-    if not 0 <= observed <= 1 or not 0 < stated < 1:
-        raise ValueError(f"rates lie in [0, 1], got observed {observed}, stated {stated}")
-    if observed == stated:
-        return None
-    enough = 2
-    while _power_to_exclude(observed, stated, enough) < power:
-        enough *= 2
-        if enough > at_most:
-            return None
-    short = enough // 2
-    while enough - short > max(1, enough // 50):
-        middle = (enough + short) // 2
-        if _power_to_exclude(observed, stated, middle) >= power:
-            enough = middle
-        else:
-            short = middle
-    return enough
-
-
-def _power_to_exclude(observed: float, stated: float, episodes: int) -> float:
-    """Probability that the Clopper-Pearson interval of `episodes` draws excludes `stated`."""
-    tail = (1 - CONFIDENCE) / 2
-    counts = np.arange(episodes + 1)
-    if observed > stated:  # low end above stated: the chance of so many successes is below tail
-        excludes = special.bdtrc(counts - 1, episodes, stated) < tail
-        excludes[0] = False
-    else:
-        excludes = special.bdtr(counts, episodes, stated) < tail
-    if observed in (0.0, 1.0):
-        return float(excludes[round(observed * episodes)])
-    log_chance = (
-        special.gammaln(episodes + 1)
-        - special.gammaln(counts + 1)
-        - special.gammaln(episodes - counts + 1)
-        + counts * math.log(observed)
-        + (episodes - counts) * math.log1p(-observed)
-    )
-    return float(np.exp(log_chance[excludes]).sum())
 
 
 def _wilson(successes: int, num: int) -> tuple[float, float, float]:

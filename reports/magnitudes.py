@@ -131,7 +131,7 @@ def _cell(found: Sensitivity | None) -> Html:
     if found.outcome == "crashed":
         words.append("crashed")
     if found.episodes_needed is not None:
-        words.append(f"{scalar(found.episodes_needed)} episodes would settle it")
+        words.append(f"{scalar(found.episodes_needed)} episodes would settle it 4 times in 5")
     return tag(
         "td",
         group(tag("span", mark(shape), rate, class_=shape)),

@@ -58,7 +58,7 @@ def _said(view: View) -> str:
         words = f"latent distance ranks states with {rounded(order.value)}"
         end = _value(view, "distance_rises_to")
         if end is not None and order.low > 0:
-            words += f", rising up to {short(end.value)}"
+            words += f", reaching nine tenths of its top at {short(end.value)}"
         parts.append(words)
     if answer := _value(view, "action_sensitivity"):
         parts.append(f"imagined answers follow {rounded(answer.value)} of the real ones")
@@ -121,13 +121,14 @@ def _geometry(view: View) -> Html:
         Row("alone as in a batch, same latent", _value(view, "steady", seen="together"), "model"),
     ]
     ends = [e for row in rows if (e := row.estimate)]
-    end = _value(view, "distance_rises_to")
     words = " 95 % interval."
-    if end is not None:
-        words = (
-            f" Latent distance rises with true distance up to {with_interval(end, 1)} in the "
-            "world's units; beyond, farther is not shown as farther."
-        )
+    for rises in view.find(SUITE, "distance_rises_to"):
+        if rises.estimate:
+            words = (
+                f" At a true distance of {with_interval(rises.estimate, 1)}, in the world's units, "
+                f"latent distance has reached {rises.note}. Where that is far less, farther is "
+                "hardly shown as farther."
+            )
     return _figure(
         "representation-geometry",
         "What a planner follows",

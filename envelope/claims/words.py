@@ -1,11 +1,15 @@
 """Verdicts from intervals, and the words that carry their figures."""
 
 import math
+from collections.abc import Iterable
 
 from envelope.records import Estimate, Verdict
 
 _MOST_EPISODES = 1_000_000
 """Beyond this, saying how many episodes would settle something helps nobody."""
+_WORST_FIRST: tuple[Verdict, ...] = ("fails", "unknown")
+_TWO_SIDED, _POWER = 1.96, 0.842
+"""Normal quantiles: of a 95 % interval, and of four times in five."""
 
 
 def at_least(found: Estimate, limit: float) -> Verdict:
@@ -20,6 +24,12 @@ def at_most(found: Estimate, limit: float) -> Verdict:
     if found.high <= limit:
         return "holds"
     return "fails" if found.low > limit else "unknown"
+
+
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Of parts that all have to hold: one that fails decides, then one that is unknown."""
+    found = set(verdicts)
+    return next((one for one in _WORST_FIRST if one in found), "holds")
 
 
 def figures(found: Estimate, limit: float) -> str:
@@ -46,10 +56,14 @@ def _texts(values: list[float], limit: float) -> list[str]:
 
 
 def episodes_to_settle(found: Estimate, limit: float) -> int | None:
-    """About how many episodes would move the interval off the limit at the observed value.
+    """About how many episodes would move the interval off the limit four times in five.
 
-    An interval shrinks with the root of the number of episodes; a share of exactly 0 or 1 has an
-    exact answer. None where the value sits on the limit, or only an absurd number would do.
+    That is if the observed value is the true one. An interval shrinks with the root of the number
+    of episodes, and to lie beyond the limit that often it has to leave room for chance; a share of
+    exactly 0 or 1 leaves none, and has an exact answer. None where the value sits on the limit, or
+    only an absurd number would do.
+
+    Source: Chow, Shao and Wang, Sample Size Calculations in Clinical Research, 2008, chapter 3.
     """
     gap = abs(found.value - limit)
     if not gap:
@@ -58,7 +72,8 @@ def episodes_to_settle(found: Estimate, limit: float) -> int | None:
         needed = math.log(0.025) / math.log(limit if found.value else 1 - limit)
     else:
         end = found.low if found.value > limit else found.high
-        needed = found.episodes * (abs(found.value - end) / gap) ** 2
+        room = (_TWO_SIDED + _POWER) / _TWO_SIDED
+        needed = found.episodes * (abs(found.value - end) / gap * room) ** 2
     if needed > _MOST_EPISODES:
         return None
     return max(found.episodes + 1, math.ceil(needed))
@@ -69,4 +84,4 @@ def settle(found: Estimate, limit: float) -> str:
     needed = episodes_to_settle(found, limit)
     if needed is None:
         return "too close to the limit for any number of episodes to settle it"
-    return f"about {needed} episodes would settle it"
+    return f"about {needed} episodes would settle it four times in five"

@@ -18,7 +18,14 @@ class Estimate(Record):
     episodes: int = Field(ge=2)
     """Independent episodes behind `value`; one episode has no interval."""
     interval: Literal[
-        "clopper_pearson", "bootstrap", "newcombe", "jackknife", "betting", "bracket", "counted"
+        "clopper_pearson",
+        "bootstrap",
+        "newcombe",
+        "jackknife",
+        "delta",
+        "betting",
+        "bracket",
+        "counted",
     ]
     """How `low` and `high` were computed. What was `counted` has no doubt: they are the smallest
     and the largest count."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from envelope.records import Estimate
-from perturbations import bootstrap, spectra, stats
+from perturbations import bootstrap, rising, spectra, stats
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]
@@ -202,12 +202,46 @@ def _leading_share(num: int, width: int) -> Population:
     return Population("jackknife", f"leading share of {width}", num, truth, estimate)
 
 
-def _smallest_std(num: int) -> Population:
-    def estimate(rng: Rng, seed: int) -> Estimate | None:
-        z = rng.standard_normal((num, 3)) * [0.5, 1.0, 2.0]
-        return spectra.dimension_std(z, smallest=True, seed=seed % 16)
+def _equal_dimensions(num: int, width: int) -> Population:
+    """What a regulariser of the LeWM family asks for."""
 
-    return Population("dimension_std", "normal", num, 0.5, estimate, is_capped=True)
+    def estimate(rng: Rng, seed: int) -> Estimate | None:
+        return spectra.jackknife(rng.standard_normal((num, width)), spectra.effective_rank)
+
+    return Population("jackknife", f"effective rank of {width} alike", num, width, estimate)
+
+
+def _smallest_std(num: int, scales: tuple[float, ...]) -> Population:
+    def estimate(rng: Rng, seed: int) -> Estimate | None:
+        z = rng.standard_normal((num, len(scales))) * scales
+        return spectra.dimension_std(z, smallest=True)
+
+    name = f"least of {len(scales)}, {'alike' if len(set(scales)) == 1 else 'unlike'}"
+    return Population("dimension_std", name, num, min(scales), estimate)
+
+
+def _intrinsic_dimension(num: int, width: int) -> Population:
+    """Flat, inside twelve dimensions."""
+
+    def estimate(rng: Rng, seed: int) -> Estimate | None:
+        z = rng.standard_normal((num, width)) @ np.eye(width, 12)
+        return spectra.intrinsic_dimension(z, seed=seed % 16)
+
+    return Population("intrinsic_dimension", f"of {width}", num, width, estimate)
+
+
+def _rises_to(num: int, stops: float) -> Population:
+    """Latent distance that stops rising at a share of the farthest distance, with noise."""
+
+    def pairs(rng: Rng, count: int) -> tuple[Array, Array]:
+        true = rng.random(count)
+        return true, np.minimum(true, stops) + 0.03 * rng.standard_normal(count)
+
+    def estimate(rng: Rng, seed: int) -> Estimate | None:
+        return rising.interval(*pairs(rng, num), seed=seed % 16)
+
+    truth = rising.rises_to(*pairs(np.random.default_rng(0), 1_000_000))
+    return Population("rises_to", f"stops at {stops}", num, truth, estimate)
 
 
 POPULATIONS: tuple[Population, ...] = (
@@ -243,5 +277,8 @@ POPULATIONS: tuple[Population, ...] = (
     *(_spearman(n, rho) for n in (100, 200, 500) for rho in (0.3, 0.6, 0.95)),
     *(_effective_rank(n, width) for n, width in ((200, 6), (400, 6), (400, 32), (1000, 32))),
     *(_leading_share(n, 6) for n in (200, 400)),
-    *(_smallest_std(n) for n in (200, 400)),
+    *(_equal_dimensions(n, width) for n, width in ((400, 6), (400, 64))),
+    *(_smallest_std(n, scales) for n in (200, 400) for scales in ((0.5, 1.0, 2.0), (1.0,) * 64)),
+    *(_intrinsic_dimension(n, width) for n, width in ((400, 1), (400, 2), (400, 4))),
+    *(_rises_to(n, stops) for n in (200, 500) for stops in (0.3, 0.7)),
 )

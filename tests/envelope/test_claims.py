@@ -129,12 +129,23 @@ def test_changed_criteria_are_disclosed():
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(0.3, 0.5, "holds"), (0.4, 0.6, "unknown"), (0.501, 0.6, "fails")],
+    [(0.3, 0.5, "holds"), (0.4, 0.6, "unknown"), (0.501, 0.6, "unknown"), (0.55, 0.6, "fails")],
 )
-def test_drift_is_judged_at_the_horizon_of_the_planner(low, high, verdict):
-    found = replaced("horizon_drift/drift_ratio", with_interval(low, high, high), horizon=5)
+@pytest.mark.parametrize("horizon", [1, 3, 5])
+def test_drift_is_judged_at_every_horizon_up_to_the_planners(low, high, verdict, horizon):
+    found = replaced("horizon_drift/drift_ratio", with_interval(low, high, high), horizon=horizon)
 
-    assert claim_of(found, "drift.usable_horizon").verdict == verdict
+    claim = claim_of(found, "drift.usable_horizon")
+
+    assert claim.verdict == verdict
+    assert (claim.estimate.low >= 5) == (verdict == "holds")
+    assert verdict == "holds" or f"at {horizon} model steps, the worst up to 5" in claim.reason
+
+
+def test_drift_beyond_the_horizon_of_the_planner_is_not_asked_about():
+    found = replaced("horizon_drift/drift_ratio", with_interval(0.8, 0.9, 1.0), horizon=6)
+
+    assert claim_of(found, "drift.usable_horizon").verdict == "holds"
 
 
 @pytest.mark.parametrize("asks", ["probes", "ranking"])
@@ -214,8 +225,9 @@ def test_a_measurement_under_a_nuisance_has_to_say_its_amount():
 def test_an_interval_that_straddles_says_how_many_episodes_would_settle_it():
     found = replaced("planning/success", with_interval(0.70, 0.80, 0.90), arm="model")
 
-    # The lower half of the interval, 0.10, has to shrink to 0.06: 104 * (0.10 / 0.06)^2 cases.
-    assert "about 289 episodes would settle it" in claim_of(found, "planning.success").reason
+    # The lower half of the interval, 0.10, has to shrink to 0.06 with room for chance on the other
+    # side: 104 * (0.10 / 0.06 * 2.802 / 1.96)^2 cases.
+    assert "about 591 episodes would settle it" in claim_of(found, "planning.success").reason
 
 
 def test_a_share_of_ceiling_compares_with_its_own_limit():

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from envelope.claims import make_claims
 from envelope.claims.words import episodes_to_settle
 from envelope.criteria import default_criteria
+from perturbations import stats
 from tests.envelope.builders import measurements, share
 from tests.envelope.judging import claim_of, replaced, with_interval
 
@@ -109,6 +111,20 @@ def test_episodes_to_settle_of_a_perfect_share_is_exact():
     # 0.025^(1/n) reaches 0.8 at n = ln 0.025 / ln 0.8 = 16.5.
     assert episodes_to_settle(share(1.0, 10), 0.8) == math.ceil(math.log(0.025) / math.log(0.8))
     assert share(1.0, 16).low < 0.8 <= share(1.0, 17).low
+
+
+@pytest.mark.parametrize(
+    ("successes", "episodes", "limit"),
+    [(148, 200, 0.8), (180, 200, 0.85), (60, 100, 0.7), (12, 40, 0.2)],
+)
+def test_so_many_episodes_do_settle_it_four_times_in_five(successes, episodes, limit):
+    needed = episodes_to_settle(stats.clopper_pearson(successes, episodes), limit)
+
+    drawn = np.random.default_rng(0).binomial(needed, successes / episodes, size=1000)
+    intervals = [stats.clopper_pearson(int(again), needed) for again in drawn]
+
+    settled = np.mean([found.low >= limit or found.high < limit for found in intervals])
+    assert 0.72 < settled < 0.88
 
 
 def test_a_value_on_the_limit_is_settled_by_no_number():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from perturbations import representation_rows, spectra
+from perturbations import representation_rows, rising, spectra
 from perturbations.nuisance import FrameSeeds
 from perturbations.nuisances import find
 from perturbations.representation import Representation
@@ -121,6 +121,62 @@ def test_the_two_normality_tests_are_sensitive_to_different_things():
     assert min(p for _, p in gauss.values()) > 0.02
     assert two_heaps["epps_pulley"][1] <= 0.01
     assert tails["tails"][1] <= 0.01 < tails["epps_pulley"][1]
+
+
+def test_correlated_normal_latents_are_normal():
+    rng = np.random.default_rng(0)
+    common = rng.standard_normal((400, 1))
+    alike = np.sqrt(0.9) * common + np.sqrt(0.1) * rng.standard_normal((400, 8))
+
+    assert min(p for _, p in spectra.normality(alike * 5.0 + 3.0, seed=3).values()) > 0.05
+
+
+def test_whether_latents_are_normal_does_not_hang_on_their_axes():
+    rng = np.random.default_rng(0)
+    z = rng.choice([-1.0, 1.0], (400, 4)) + 0.1 * rng.standard_normal((400, 4))
+    bent = z @ rng.standard_normal((4, 4))
+
+    assert spectra.normality(z, seed=3)["epps_pulley"][1] <= 0.01
+    assert spectra.normality(bent, seed=3)["epps_pulley"][1] <= 0.01
+
+
+def test_fewer_than_two_states_to_a_dimension_say_nothing_about_normality():
+    assert spectra.normality(np.random.default_rng(0).standard_normal((80, 41)), seed=3) == {}
+
+
+def test_the_effective_rank_of_many_equal_dimensions_is_their_number():
+    z = np.random.default_rng(0).standard_normal((400, 96))
+
+    found = spectra.jackknife(z, spectra.effective_rank)
+
+    assert found.low <= 96 <= found.high
+    assert found.high - found.low < 4
+
+
+def test_the_least_of_many_equal_spreads_is_not_less_than_they_are():
+    z = np.random.default_rng(0).standard_normal((400, 96))
+
+    least, most = (spectra.dimension_std(z, smallest=smallest) for smallest in (True, False))
+
+    assert least.value < 0.95 < 1 <= least.high
+    assert most.low <= 1 < 1.05 < most.value
+
+
+@pytest.mark.parametrize("stops", [0.2, 0.5, 1.0])
+def test_latent_distance_rises_as_far_as_it_does(stops):
+    rng = np.random.default_rng(0)
+    true = 200 * rng.random(2000)
+    latent = np.minimum(true, 200 * stops) + 2 * rng.standard_normal(2000)
+
+    found = rising.interval(true, latent, seed=0)
+
+    assert 0.9 * 190 * stops - 1 <= found.value <= 200 * stops + 4
+    assert found.low < found.value < found.high < found.low + 20
+    assert rising.farthest(true) == pytest.approx(190, abs=1)
+
+
+def test_latents_without_a_distance_rise_to_nowhere():
+    assert rising.rises_to(np.arange(100.0), np.zeros(100)) == 0
 
 
 def test_the_jackknife_of_the_effective_rank_covers():

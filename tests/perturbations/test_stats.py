@@ -141,20 +141,3 @@ def test_at_most_one_threshold_in_twenty_alarms_more_often_than_stated(episodes)
 def test_a_score_that_is_not_a_number_calibrates_nothing():
     with pytest.raises(ValueError, match="not finite"):
         stats.conformal_threshold([0.0, float("nan")] * 20, 0.05)
-
-
-@pytest.mark.parametrize(("observed", "stated"), [(0.5, 0.8), (0.95, 0.8), (0.0, 0.8), (1.0, 0.9)])
-def test_the_episodes_named_do_settle_the_rate(observed, stated):
-    needed = stats.episodes_to_settle(observed, stated)
-    rng = np.random.default_rng(0)
-
-    settled = 0
-    for successes in rng.binomial(needed, observed, size=300):
-        found = stats.clopper_pearson(int(successes), needed)
-        settled += found.low > stated or found.high < stated
-    assert settled / 300 > 0.72
-
-
-def test_equal_rates_are_never_settled():
-    assert stats.episodes_to_settle(0.8, 0.8) is None
-    assert stats.episodes_to_settle(0.8001, 0.8) is None
