@@ -7,12 +7,12 @@ Shapes in this module: see `lewm.data.windows`.
 
 import json
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lewm.closing import Closing
 from lewm.data.columns import require_column
 from lewm.data.frame_reader import FrameReader
 from lewm.data.hdf5_layout import check_layout, open_hdf5, unreadable
@@ -23,7 +23,7 @@ from lewm.data.windows import ActionStats, action_stats_of
 from lewm.errors import LewmError
 
 
-class FileSource:
+class FileSource(Closing):
     """Windows from an HDF5 file in the layout of `lewm.data.episode_file`, read as needed.
 
     Rows count frames, so an episode of `ep_len` rows has one env step fewer; the action in its last
@@ -54,17 +54,6 @@ class FileSource:
         self.frame_size_px = (int(height), int(width))
         self._frames = FrameReader(self._file["pixels"], path)
         self._actions = KeptActions(lambda episode: self._read_all_actions(episode)[:-1])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file and end the threads that read it."""

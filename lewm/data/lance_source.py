@@ -5,14 +5,14 @@ Shapes in this module: see `lewm.data.windows`.
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import lance
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lewm.closing import Closing
 from lewm.data.columns import require_column
 from lewm.data.jpeg import Jpeg
 from lewm.data.kept_actions import KeptActions
@@ -26,7 +26,7 @@ _MAX_METADATA_BYTES = 128 * 2**20
 _DAMAGE = (OSError, ValueError, RuntimeError)
 
 
-class LanceSource:
+class LanceSource(Closing):
     """Windows from a Lance table in the layout of `lewm.data.lance_layout`, read as needed."""
 
     def __init__(self, path: Path) -> None:
@@ -65,15 +65,8 @@ class LanceSource:
             raise
         self.frame_size_px = (int(first.shape[1]), int(first.shape[2]))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the threads that decode."""
         self._jpeg.close()
 
     def read_frames(self, episode: int, times: NDArray[np.int64]) -> NDArray[np.uint8]:

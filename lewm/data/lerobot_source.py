@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lewm.closing import Closing
 from lewm.data.columns import require_column
-from lewm.data.nothing_open import NothingOpen
 from lewm.data.sidecar import content_digest, files_digest
 from lewm.data.windows import ActionStats, action_stats_of
 from lewm.errors import LewmError
@@ -29,7 +29,7 @@ _PARTS = ("meta", "data", "videos", "images")
 _FEATURES_OF_A_ROW = ("episode_index", "frame_index", "timestamp", "index", "task_index")
 
 
-class LeRobotSource(NothingOpen):
+class LeRobotSource(Closing):
     """Windows from a LeRobot data set: a folder on this machine, or a repository of its hub."""
 
     def __init__(self, name: str | Path, *, camera: str | None = None) -> None:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lewm.data.nothing_open import NothingOpen
+from lewm.closing import Closing
 from lewm.data.running_stats import RunningStats
 from lewm.errors import LewmError
 
@@ -132,7 +132,7 @@ def pixels_from_frames(frames: NDArray[np.uint8] | Tensor) -> Tensor:
     return pixels.movedim(-1, -3)
 
 
-class MemorySource(NothingOpen):
+class MemorySource(Closing):
     """Windows from episodes in memory; frames stay uint8."""
 
     columns: tuple[str, ...] = ("pixels", "action", "state")

@@ -5,14 +5,13 @@ viewer may live elsewhere.
 """
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from lewm.closing import Closing
 from lewm.errors import LewmError
 from lewm.training.train_log import Progress
 
 
-class TensorBoard:
+class TensorBoard(Closing):
     """Curves in a folder; one per quantity, over updates."""
 
     def __init__(self, folder: Path) -> None:
@@ -30,15 +29,8 @@ class TensorBoard:
             ) from error
         self._writer = SummaryWriter(str(folder))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Finish the files."""
         self._writer.close()
 
     def __call__(self, progress: Progress) -> None:

@@ -9,7 +9,6 @@ it would be deployed with. A plan is of one case. Published sizes are counted wi
 """
 
 import argparse
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -23,6 +22,7 @@ from lewm.planning.plan_config import PlanConfig, paper_planner, small_planner
 from lewm.planning.planner import make_planner
 from lewm.tokens import carrying_tokens, dino_wm_sizes
 from perturbations.operations import count
+from tests.benchmarks.fast_lewm_time import in_turn
 
 TOKENS = (1, 4, 16, 64, 196)
 STATS = ActionStats(mean=(0.0, 0.0), std=(1.0, 1.0))
@@ -66,18 +66,6 @@ def plans(config: ModelConfig, planner: PlanConfig, device: str) -> Callable[[in
     )
     search = make_planner(planner)
     return lambda run: search.plan(model, frames[:1], frames[1:], [run])
-
-
-def in_turn(works: dict[str, Callable[[int], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each in every round, after one that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for run in range(rounds + 1):
-        for name, work in works.items():
-            started = time.perf_counter()
-            work(run)
-            if run:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
 
 
 def print_measured(planner: PlanConfig, *, device: str, rounds: int) -> None:

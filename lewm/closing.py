@@ -1,11 +1,11 @@
-"""Sources that hold no file open."""
+"""What is closed at the end of a `with`."""
 
 from types import TracebackType
 from typing import Self
 
 
-class NothingOpen:
-    """A context with nothing to close."""
+class Closing:
+    """A context that calls `close` at its end, however it ends."""
 
     def __enter__(self) -> Self:
         return self
@@ -16,4 +16,7 @@ class NothingOpen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        pass
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what is open; nothing, unless a subclass says so."""
