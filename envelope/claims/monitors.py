@@ -7,7 +7,7 @@ from envelope.claims.evidence import Evidence
 from envelope.claims.rules import MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, figures, number, settle
 from envelope.records import CalibratedMonitor, Claim, Criteria, Verdict
-from envelope.records.units import in_unit
+from envelope.records.units import in_unit, plain
 
 _LENGTH = "planner_scope.conventions.budget_env_steps"
 """An episode is over when the budget is spent, and a longer one has more chances to alarm."""
@@ -53,7 +53,8 @@ def monitor_claims(
                     id=f"monitor.{name}.{violation}",
                     family="F5",
                     is_bound=True,
-                    statement=f"{name} alarms at {violation} of {at} in at least {rate} of clips.",
+                    statement=f"{name} alarms at {plain(violation)} of {at} in at least {rate} of "
+                    "clips.",
                     criterion=f"detection >= {rate} at {at}",
                     rests_on=rests_on,
                     suites=("voe",),
@@ -113,7 +114,7 @@ def _detection(evidence: Evidence, criteria: Criteria, name: str, violation: str
     at = in_unit(number(criterion.claim_at), criterion.unit)
     evidence.need_rows(
         evidence.cells("voe", monitor=name, violation=violation, magnitude=criterion.claim_at),
-        f"{violation} at {at}",
+        f"{plain(violation)} at {at}",
     )
     measurement, found = evidence.need(
         "voe/detection",

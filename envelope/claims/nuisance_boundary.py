@@ -15,7 +15,7 @@ from itertools import pairwise, takewhile
 from envelope.claims.nuisance_points import Conditions, Point
 from envelope.claims.words import number
 from envelope.records import Boundary, Estimate
-from envelope.records.units import in_unit
+from envelope.records.units import in_unit, plain
 
 
 def boundaries(
@@ -80,8 +80,8 @@ def nearest(found: Sequence[Boundary], nominal: float) -> Boundary:
 
 
 def words(found: Boundary, unit: str) -> str:
-    """`the limit lies at 6.1 [4.5, 9] ΔE (to_navy)`."""
+    """`the limit lies at 6.1 [4.5, 9] ΔE (to navy)`."""
     amount = found.amount
     figures = f"{number(amount.value)} [{number(amount.low)}, {number(amount.high)}]"
     beyond = ", or beyond" if found.is_open else ""
-    return f"the limit lies at {in_unit(figures, unit)}{beyond} ({found.direction})"
+    return f"the limit lies at {in_unit(figures, unit)}{beyond} ({plain(found.direction)})"

@@ -14,7 +14,7 @@ from envelope.claims.planning import clean_success
 from envelope.claims.words import figures, number, settle
 from envelope.errors import BadFile
 from envelope.records import Cell, Criteria, Measurement, Outcome
-from envelope.records.units import in_unit
+from envelope.records.units import in_unit, plain
 
 FAILING: tuple[Outcome, ...] = ("fails_silently", "fails_alarm_unknown", "fails_loudly")
 """Worst first."""
@@ -86,7 +86,7 @@ def _point(
     frames = str(drop.condition.get("frames"))
     where = (
         f"at {in_unit(number(condition.amount), condition.unit)} "
-        f"({condition.direction}, {frames} frame)"
+        f"({plain(condition.direction)}, {frames} frame)"
     )
     found = drop.estimate
     at = (condition.direction, condition.strength, condition.amount, frames)

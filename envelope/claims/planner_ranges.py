@@ -26,6 +26,13 @@ _AXES = {
     "budget_env_steps": "conventions.budget_env_steps",
 }
 """Field of the planner scope by its name in the condition of a cell."""
+_WORDS = {
+    "num_samples": "{} samples",
+    "iterations": "{} iterations",
+    "execute_blocks": "{} blocks carried out of a plan",
+    "conventions.budget_env_steps": "a budget of {} env steps",
+}
+"""A range of each field as people read it."""
 _SOONER = "execute_blocks"
 _OFFSET = "conventions.goal_offset_env_steps"
 
@@ -41,7 +48,7 @@ class Ranges:
     def words(self) -> str:
         """The ranges as the end of a sentence, goal distances aside; empty where there are none."""
         parts = [
-            f"{field.rpartition('.')[2]} {number(one.low)} to {number(one.high)}"
+            _WORDS[field].format(f"{number(one.low)} to {number(one.high)}")
             for field, one in self.by_field.items()
             if field != _OFFSET
         ]

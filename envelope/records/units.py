@@ -1,4 +1,4 @@
-"""Units as people read them beside a number: one table for claims, verdicts and reports."""
+"""Units and names as people read them: one table for claims, verdicts and reports."""
 
 from collections.abc import Mapping
 
@@ -33,3 +33,8 @@ def in_unit(figures: str, unit: str, *, space: str = " ") -> str:
     if not word or word in _ATTACHED:
         return figures + word
     return f"{figures}{space}{word}"
+
+
+def plain(name: str) -> str:
+    """A name that records use as people write it: `stuck_action` is a stuck action."""
+    return name.replace("_", " ")

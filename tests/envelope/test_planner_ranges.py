@@ -120,13 +120,13 @@ def test_the_claims_that_stay_say_what_was_shown():
     found = run_with(MORE, LESS)
     success = claim_of(found, "planning.success")
 
-    assert "with num_samples 50 to 800, one at a time" in success.statement
+    assert "with 50 to 800 samples, one at a time" in success.statement
     assert "exploitation/success_change[num_samples=800,pressure=num_samples_times_4]" in (
         success.evidence
     )
     for monitor in MONITORS:
         claim = claim_of(found, f"monitor.{monitor}.false_alarms")
-        assert "not seen to be more with num_samples 50 to 800" in claim.statement
+        assert "not seen to be more with 50 to 800 samples" in claim.statement
 
 
 def off(record, *relied_on, **changed):

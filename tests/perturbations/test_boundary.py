@@ -41,7 +41,7 @@ def test_the_limit_lies_between_what_holds_and_what_fails():
 
     assert (one.amount.low, one.amount.high, one.is_open) == (10, 30, False)
     assert one.amount.value == pytest.approx(10 + 20 * 0.08 / 0.28)
-    assert words(one, "delta_e") == "the limit lies at 15.71 [10, 30] ΔE (to_red)"
+    assert words(one, "delta_e") == "the limit lies at 15.71 [10, 30] ΔE (to red)"
 
 
 def test_what_is_undecided_lies_inside_the_bracket():

@@ -35,4 +35,4 @@ def test_the_card_of_a_class_has_its_strengths_and_its_limit():
     page = text(nuisances(View(examples.envelope(), measured, (), "0" * 64)))
 
     assert "Each strength" in page
-    assert re.search(r"the limit lies at 11.56 \[8, 24\] ΔE \(to_navy\)", page)
+    assert re.search(r"the limit lies at 11.56 \[8, 24\] ΔE \(to navy\)", page)
