@@ -203,7 +203,7 @@ class CubeHooks(MuJoCoHooks):
         """Of the cube or of the gripper, whichever is more, in metres."""
         gripper = slice(-12, -9)
         apart = states[..., gripper] - others[..., gripper]
-        return np.maximum(self.distance(states, others), np.linalg.norm(apart, axis=-1))
+        return np.asarray(np.maximum(self.distance(states, others), np.linalg.norm(apart, axis=-1)))
 
     def is_free(self, env: Any, state: States) -> bool:
         """The cube is over the table where the environment puts cubes, and in nothing else."""
