@@ -30,8 +30,6 @@ _DEFAULT = {
     "swm/two-room": ("expert", "straight"),
     "swm/pusht": ("expert",),
 }
-POLICY_NAMES = tuple(sorted({name for named in _NAMED.values() for name in named}))
-"""Every name that some world knows."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import h5py
 
 from lewm.errors import LewmError
 
 Compression = Literal["gzip", "lzf", "blosc", "zstd", "none"]
-COMPRESSIONS: tuple[str, ...] = get_args(Compression)
 
 _BLOSC, _ZSTD = 32001, 32015
 _NAMES = {_BLOSC: "blosc", _ZSTD: "zstd", 32004: "lz4", 32008: "bitshuffle", 32026: "blosc2"}
