@@ -26,6 +26,7 @@ def judge_what_holds_everywhere(world: dict[str, Any]) -> None:
     assert all(world["arrived_at_own_goal"])
     assert world["render_is_own"]
     assert world["action_range"] == [-1.0, 1.0]
+    assert world["starts_are_free"]
     assert all(ours == theirs for ours, theirs in world["judged"])
     assert {ours for ours, _ in world["judged"]} == {True, False}
     roles = world["factors"]
@@ -42,6 +43,13 @@ def judge_that_steps_are_those_of_an_uninterrupted_run(world: dict[str, Any]) ->
         assert world[f"uninterrupted_{how}_by"] == 0.0
 
 
+def judge_that_a_plain_picture_is_another_of_the_same(world: dict[str, Any]) -> None:
+    assert world["factors"]["rendering.plain"] == "rendering"
+    assert world["plain_scope"] == {"rendering.plain": 1}
+    assert world["plain_by_grey_levels"] > 1.0
+    assert world["plain_moves_by"] == 0.0
+
+
 def test_two_room_is_the_reference_and_ours():
     world = found("swm/two-room")
     judge_what_holds_everywhere(world)
@@ -51,6 +59,8 @@ def test_two_room_is_the_reference_and_ours():
     assert world["shared_factors_by_grey_levels"] <= 1
     assert sorted(world["factors"]) == world["factors_of_ours"]
     assert [ours for ours, _ in world["judged"]] == [True, True, False, False, False]
+    assert (world["length_unit"], world["units_per_px"]) == ("px", 1.0)
+    assert "door.size is [14, 14, 14], which the environment does not allow" in world["refused"]
     assert world["field_columns"]["proprio"] == [2]
 
 
@@ -67,6 +77,7 @@ def test_pusht_is_the_reference_up_to_what_its_contacts_remember():
     assert world["blocks_were_moved_by_px"] > 50.0
     assert world["goal_is_reached_in_a_step"] == [True, False]
     assert world["standing_still_moves_by"] == 0.0
+    assert not world["inside_the_block_is_free"]
     assert world["block_scale"] == "used" or "draws every T at 30" in world["block_scale"]
     assert (world["field_columns"]["state"], world["field_columns"]["proprio"]) == ([7], [4])
 
@@ -75,6 +86,7 @@ def test_reacher_is_the_reference_beyond_its_time_limit_and_within_a_step():
     world = found("swm/reacher")
     judge_what_holds_everywhere(world)
     judge_that_steps_are_those_of_an_uninterrupted_run(world)
+    judge_that_a_plain_picture_is_another_of_the_same(world)
     assert world["passed_within_a_step"]
     assert world["stopped_halfway_by"] == 0.0
     assert world["goes_on_after_arriving"] > 0.1
@@ -85,5 +97,6 @@ def test_cube_is_the_reference():
     world = found("swm/cube")
     judge_what_holds_everywhere(world)
     judge_that_steps_are_those_of_an_uninterrupted_run(world)
+    judge_that_a_plain_picture_is_another_of_the_same(world)
     assert world["goal_is_reached_in_a_step"] == [True, False]
     assert world["field_columns"]["privileged_block_0_pos"] == [3]

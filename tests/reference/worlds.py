@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lewm.errors import LewmError
 from lewm.worlds import make_world
 from lewm.worlds.simulator import Simulator
 from lewm.worlds.swm import _ENVIRONMENTS
@@ -81,6 +82,22 @@ def common(name: str) -> dict[str, Any]:
         ),
         "arrived_at_own_goal": world.solved(walked[-1], walked[-1]).tolist(),
         "factors": {key: factor.role for key, factor in world.factor_table.items()},
+        "starts_are_free": world.is_free(states).all().item(),
+        "units_per_px": world.units_per_px,
+        "length_unit": world.length_unit,
+    }
+
+
+def drawn_plainly(world: Simulator) -> dict[str, Any]:
+    """What shadows and smooth edges change of a picture, and of a step."""
+    plain = world.with_factors({"rendering.plain": 1})
+    states, actions = draws(world, 1, 1)
+    frames = [one.render(states).astype(int) for one in (world, plain)]
+    steps = [one.step(states, actions[:, 0]) for one in (world, plain)]
+    return {
+        "plain_by_grey_levels": float(np.abs(frames[1] - frames[0]).mean()),
+        "plain_moves_by": float(np.abs(steps[1] - steps[0]).max()),
+        "plain_scope": plain.scope()["factors"],
     }
 
 
@@ -214,9 +231,19 @@ def two_room() -> dict[str, Any]:
         "factors_of_ours": sorted(ours.factors),
         "render_is_own": bool(np.array_equal(world.render(states[:1])[0], env.render())),
         "judged": judged(world, env, pairs, by_env),
+        "refused": refusal(lambda: world_of(name, **{"agent.radius": 14})),
         "looks": looks(name, colors),
         "moves": moves(name, {"agent.speed": 10.0, "wall.thickness": 41}),
     }
+
+
+def refusal(make: Callable[[], Any]) -> str:
+    """What a refused world is told."""
+    try:
+        make()
+    except LewmError as error:
+        return str(error)
+    return ""
 
 
 def pusht() -> dict[str, Any]:
@@ -252,6 +279,9 @@ def pusht() -> dict[str, Any]:
         scale = str(refused)
     return {
         **pushes(name),
+        "inside_the_block_is_free": world.is_free(state[None][:, [2, 3, 2, 3, *range(4, 10)]])[
+            0
+        ].item(),
         "render_is_own": resting,
         "settling_moves_by": settling(name),
         "judged": judged(world, env, pairs, by_env),
@@ -392,6 +422,7 @@ def reacher() -> dict[str, Any]:
             60,
         ),
         "render_is_own": bool(np.array_equal(world.render(state)[0], own)),
+        **drawn_plainly(world),
         "judged": judged(world, env, pairs, by_env),
         "passed_within_a_step": bool(arrived[0]),
         "stopped_halfway_by": float(np.abs(stopped[0, :2] - halfway[:2]).max()),
@@ -441,6 +472,7 @@ def cube() -> dict[str, Any]:
             20,
         ),
         "render_is_own": bool(np.array_equal(world.render(state)[0], own)),
+        **drawn_plainly(world),
         "judged": judged(world, env, [off(by) for by in (0.0399, 0.0401, 0.0)], by_env),
         "goal_is_reached_in_a_step": arrived,
         "looks": looks(
