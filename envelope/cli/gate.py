@@ -125,8 +125,6 @@ def command(
     from envelope.cli.choices import Choices
     from envelope.cli.files import Folder, GateFolder, folder_beside
     from envelope.cli.gate_files import require_targets
-    from envelope.cli.measure import time_spent
-    from envelope.cli.migrate import SUITES, migrate
     from envelope.criteria import default_criteria, load_criteria
     from envelope.deploy import DeployedPlanner
     from envelope.keyfiles import read_private_key
@@ -162,6 +160,10 @@ def command(
     record = signed = None
     if attestation is not None:
         record, signed = _attested(attestation, key, trust)
+    # All that needs torch comes after what can be refused without it.
+    from envelope.cli.measure import time_spent
+    from envelope.cli.migrate import SUITES, migrate
+
     chosen = find_profile(profile)
     chosen = replace(
         chosen,
