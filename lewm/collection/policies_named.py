@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lewm.collection.policies import Actor, Mixture, NoisyExpert, Policy, RandomPolicy
+from lewm.collection.policies_cube import CubePusher
 from lewm.collection.policies_pusht import WeakPusher
 from lewm.collection.push_expert import PushExpert
 from lewm.collection.straight_walker import StraightWalker
@@ -24,11 +25,13 @@ _NAMED: dict[str, dict[str, Callable[[], Policy]]] = {
     TwoRoom.name: _TWO_ROOM,
     "swm/two-room": _TWO_ROOM,
     "swm/pusht": {**_RANDOM, "expert": PushExpert, "weak": WeakPusher},
+    "swm/cube": {**_RANDOM, "weak": CubePusher},
 }
 _DEFAULT = {
     TwoRoom.name: ("expert", "straight"),
     "swm/two-room": ("expert", "straight"),
     "swm/pusht": ("expert",),
+    "swm/cube": ("weak",),  # random actions all but never touch the cube
 }
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from lewm.collection.collect import walk
+from lewm.collection.policies_named import case_policy
 from lewm.errors import LewmError
 from lewm.worlds import make_world
 from lewm.worlds.simulator import Simulator
@@ -464,7 +466,9 @@ def cube() -> dict[str, Any]:
     near, far = off(0.03)[1], off(0.08)[1]
     still = np.zeros((1, 5))
     arrived = [bool(world.step_towards(state, still, goal[None])[1][0]) for goal in (near, far)]
+    walked, _ = walk(world, case_policy(world), episodes=range(8), length_env_steps=50, seed=0)
     return {
+        "unsolved_after_25_env_steps": float((~world.solved(walked[:, 25], walked[:, 50])).mean()),
         **uninterrupted(
             name,
             lambda env, state: env.set_state(state[:num_q], state[num_q : num_q + num_v]),
