@@ -93,7 +93,7 @@ def share_of(part: ArrayLike, whole: ArrayLike, *, seed: int) -> Estimate | None
         low=min(found.value, top.low / below.high),
         high=top.high / below.low,
         episodes=len(one),
-        interval="clopper_pearson",
+        interval="clopper_pearson_quotient",
         seed=0,
     )
 

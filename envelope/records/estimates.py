@@ -19,6 +19,7 @@ class Estimate(Record):
     """Independent episodes behind `value`; one episode has no interval."""
     interval: Literal[
         "clopper_pearson",
+        "clopper_pearson_quotient",
         "bootstrap",
         "newcombe",
         "jackknife",
