@@ -20,8 +20,8 @@ from lewm.errors import LewmError
     multiple=True,
     metavar="NAME",
     help="Who acts: expert, weak (straight) or random, whichever the world knows; several share "
-    "the episodes. Without it expert and straight in two rooms, expert in swm/pusht, weak in swm/cube, "
-    "else random.",
+    "the episodes. Without it expert and straight in two rooms, expert in swm/pusht, weak in "
+    "swm/cube, else random.",
 )
 @click.option("--action-noise", type=float, help="Of the policies that have it.")
 @click.option("--episodes", type=click.IntRange(1), default=600, show_default=True)
