@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NEEDS_SIMULATOR = "needs a simulator: recorded episodes only"
 NEEDS_TRUE_STATES = "needs the true state, and the data set has no column of it"
+NEEDS_UNITS = "nobody said which numbers of a recorded state are places, and how far a pixel is"
 SETTLE = "measure in a simulator of this world, without --data"
 _MIN_SCORING = 20
 _MIN_FITTING = 10
@@ -94,12 +95,15 @@ def share_out(num: int, wanted: Shares, least: Shares) -> Shares:
 
 def why_not(bench: "Bench", violation: "Violation") -> str:
     """Why clips of this violation cannot be made on a bench; empty where they can."""
+    from perturbations.motion import in_units
     from perturbations.splices import NEED_TRUE_STATES, splice_of
 
     if bench.recorded is None:
         return ""
     if violation.name in NEED_TRUE_STATES and not bench.has_true_states:
         return NEEDS_TRUE_STATES
+    if violation.name in NEED_TRUE_STATES and in_units(bench.world, 1.0) is None:
+        return NEEDS_UNITS
     least = min(bench.criteria.violations[violation.name].magnitudes)
     if splice_of(violation) is None or not violation.can_be_shown(bench.world, least):
         return NEEDS_SIMULATOR

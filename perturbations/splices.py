@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perturbations.clip import FRAMES_AFTER
-from perturbations.motion import Lawful
+from perturbations.motion import Lawful, in_units
 from perturbations.violation import Violation
 
 _NEAR = 0.1
@@ -62,7 +62,7 @@ def splice_of(violation: Violation) -> Splice | None:
 
 def _teleport(lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Spliced:
     """The film goes on where some clip was at such a distance, with what was done there."""
-    last = lawful.actions.shape[1]
+    last, far = lawful.actions.shape[1], in_units(lawful.world, magnitude) or magnitude
     times = np.arange(max(last - FRAMES_AFTER * lawful.block_size, 0))
     _, clips = np.unique(lawful.states[:, 0], axis=0, return_index=True)  # each episode once
     places = lawful.states[clips][:, times].reshape(-1, lawful.states.shape[-1])  # (P, S)
@@ -70,7 +70,7 @@ def _teleport(lawful: Lawful, magnitude: float, rng: np.random.Generator) -> Spl
     possible = np.zeros(len(chosen), dtype=bool)
     for row, here in enumerate(lawful.here):
         away = lawful.world.distance(np.tile(here, (len(places), 1)), places)
-        fit = np.flatnonzero(np.abs(away - magnitude) <= _NEAR * magnitude)
+        fit = np.flatnonzero(np.abs(away - far) <= _NEAR * far)
         if len(fit):
             chosen[row], possible[row] = rng.choice(fit), True
     source, time = np.divmod(chosen, max(len(times), 1))

@@ -12,6 +12,7 @@ from envelope.errors import EnvelopeError
 from envelope.records import RecordedEpisodes
 from lewm.adapter import AuditableModel
 from lewm.data.sources import open_source
+from lewm.data.windows import ActionStats
 from lewm.worlds.recorded import RecordedWorld
 from perturbations.episodes import Cases, Episodes
 from perturbations.profiles import Profile
@@ -19,6 +20,8 @@ from perturbations.recorded import is_held_out, least_shares, share_out, wanted_
 from perturbations.seeding import derive_seed
 
 NO_CASES = Cases(np.empty((0, 0)), np.empty((0, 0)), goal_offset_env_steps=0)
+_OTHER_UNITS = 10.0
+"""Standard deviations of the actions trained on: so far off, or so spread, are none of theirs."""
 UNNAMED = "recorded"
 """What a world is called that neither the checkpoint nor the person names."""
 
@@ -66,7 +69,8 @@ def lay_out(
     cut, beginning anywhere. Of episodes that share a stretch half as long as that, one is used.
 
     Raises:
-        EnvelopeError: there are too few; the message has the number needed.
+        EnvelopeError: there are too few; the message has the number needed. Or their actions are in
+            other units than those that the model was trained on.
         LewmError: an episode holds what is not a number.
     """
     block, least = model.block_size, least_shares(false_alarms)
@@ -98,6 +102,7 @@ def lay_out(
     calibration, scoring, fitting = (
         _read(world, part.tolist(), steps * block, seed) for part in parts[:3]
     )
+    _require_units(world, model, calibration)
     world.lend(_one_state_each(world, parts[3], rng))
     digest = world.digest()
     return LaidOut(
@@ -137,6 +142,24 @@ def _read(world: RecordedWorld, episodes: Sequence[int], length: int, seed: int)
         begin = int(rng.integers(int(world.lengths[episode]) - length + 1))
         read.append(world.read(episode, begin, length))
     return Episodes(np.stack([s for s, _ in read]), np.stack([a for _, a in read]))
+
+
+def _require_units(world: RecordedWorld, model: AuditableModel, episodes: Episodes) -> None:
+    """Refuse actions that are, as the model scales them, unlike any that it was trained on."""
+    stats: ActionStats | None = getattr(model, "action_stats", None)
+    if stats is None:
+        return
+    for place, (own_mean, own_std) in enumerate(zip(stats.mean, stats.std, strict=True)):
+        actions = episodes.actions[..., place]
+        mean, std = float(actions.mean()), float(actions.std())
+        if max(abs(mean - own_mean), std) > _OTHER_UNITS * own_std:
+            raise EnvelopeError(
+                f"action {place} of {world.of} has mean {mean:.3g} and standard deviation "
+                f"{std:.3g}; {model.name} was trained on actions with mean {own_mean:.3g} and "
+                f"standard deviation {own_std:.3g}",
+                next_step="bring them to the units and the meaning of the model's own actions, or "
+                "import the model with its own --data",
+            )
 
 
 def _one_state_each(

@@ -147,11 +147,22 @@ def _dataset_class(name: str | Path) -> Any:
     for module in _MODULES:
         try:
             return importlib.import_module(module).LeRobotDataset
-        except ModuleNotFoundError:
-            continue
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith("lerobot"):
+                raise _cannot_be_loaded(name, error) from error
+        except Exception as error:  # a package of its own that does not fit, such as torchvision
+            raise _cannot_be_loaded(name, error) from error
     raise LewmError(
         f"{name} is a LeRobot data set; the package lerobot, which reads it, is not installed",
         next_step="pip install lerobot, or convert the data set to HDF5 where it is",
+    )
+
+
+def _cannot_be_loaded(name: str | Path, error: Exception) -> LewmError:
+    return LewmError(
+        f"{name} is a LeRobot data set; the package lerobot, which reads it, is installed and "
+        f"cannot be loaded: {type(error).__name__}: {error}",
+        next_step="mend that installation, or convert the data set to HDF5 where lerobot runs",
     )
 
 

@@ -10,7 +10,7 @@ was recorded with it where the data have a column of that: to draw a state is to
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,29 @@ ADDRESS_WIDTH = 2
 SUCCESS_RULE = "none"
 STATE_COLUMNS = ("state", "proprio", "pos_agent", "observation.state")
 """Columns that hold a true state, the best first."""
+
+
+class Places(NamedTuple):
+    """Where a recorded state says where things are."""
+
+    columns: tuple[int, ...]
+    length_unit: str
+    units_per_px: float
+    """How many of these units a pixel of a picture 224 wide shows."""
+
+
+_PUSHT = "px_of_512", 512 / 224
+PLACES: Mapping[tuple[str, str], Places] = {
+    ("two-room", "state"): Places((0, 1), "px", 1.0),
+    ("two-room", "proprio"): Places((0, 1), "px", 1.0),
+    ("swm/two-room", "state"): Places((0, 1), "px", 1.0),
+    ("swm/two-room", "proprio"): Places((0, 1), "px", 1.0),
+    ("swm/two-room", "pos_agent"): Places((0, 1), "px", 1.0),
+    ("swm/pusht", "state"): Places((0, 1, 2, 3), *_PUSHT),
+    ("swm/pusht", "proprio"): Places((0, 1), *_PUSHT),
+    ("swm/pusht", "pos_agent"): Places((0, 1), *_PUSHT),
+}
+"""By world and column: beside places, states hold angles and velocities. Source: lewm/worlds."""
 _MAX_KEPT_BYTES = 2**28
 
 
@@ -56,6 +79,10 @@ class RecordedWorld:
         self.state_width = ADDRESS_WIDTH
         if self.state_column:
             self.state_width += self._true_states(0, np.zeros(1, dtype=np.int64)).shape[1]
+        places = PLACES.get((name, self.state_column))
+        self._places = list(places.columns) if places else slice(None)
+        self.length_unit = places.length_unit if places else "world"
+        self.units_per_px = places.units_per_px if places else None
         self._lent: NDArray[np.float64] = np.empty((0, self.state_width))
         self._kept: dict[tuple[int, int], NDArray[np.uint8]] = {}
         self._kept_bytes = 0
@@ -138,6 +165,8 @@ class RecordedWorld:
     ) -> NDArray[np.float64]:
         """Euclidean distance of the recorded true states, in their own units, (N,).
 
+        Of the places in them where it is known which they are, else of all of their numbers.
+
         Raises:
             LewmError: the data have no true states.
         """
@@ -147,7 +176,7 @@ class RecordedWorld:
                 next_step=f"give one of {', '.join(STATE_COLUMNS)}",
             )
         apart = states[:, ADDRESS_WIDTH:] - goals[:, ADDRESS_WIDTH:]
-        return np.asarray(np.linalg.norm(apart, axis=-1))
+        return np.asarray(np.linalg.norm(apart[:, self._places], axis=-1))
 
     def states_at(self, episode: int, times: NDArray[np.int64]) -> NDArray[np.float64]:
         """States of an episode at some times, (len(times), S).

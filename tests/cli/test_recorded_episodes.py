@@ -12,6 +12,7 @@ from envelope.cli.files import Folder
 from lewm.collection.collect_to_file import collect_to_file
 from lewm.collection.policies import NoisyExpert
 from lewm.data.convert import convert
+from lewm.data.held_out import EpisodeSubset
 from lewm.data.sources import open_source
 from lewm.worlds.two_room import TwoRoom
 from tests.bad.data import make
@@ -303,6 +304,24 @@ def test_an_action_that_is_no_number_is_refused_where_it_stands(around, tmp_path
             file["action"][56 * episode + 30] = np.nan
     done = measure(around, data, tmp_path / "out")
     done.refused(2, "of nan.h5 holds an action that is not a number at step 30 of 55")
+
+
+@pytest.mark.parametrize("change", [lambda a: 100 * a, lambda a: a + 50])
+def test_actions_in_other_units_than_those_trained_on_are_refused(change, around, tmp_path):
+    data = tmp_path / "metres.h5"
+    data.write_bytes((around / "episodes.h5").read_bytes())
+    with h5py.File(data, "r+") as file:
+        file["action"][:] = change(file["action"][:])
+    done = measure(around, data, tmp_path / "out")
+    done.refused(2, "action 0 of metres.h5 has mean", "was trained on actions with mean")
+
+
+@pytest.mark.parametrize("num", [1, 103])
+def test_one_episode_and_one_too_few_are_refused_alike(num, around, tmp_path):
+    with open_source(around / "episodes.h5") as source:
+        convert(EpisodeSubset(source, range(num)), tmp_path / "few.h5")
+    done = measure(around, tmp_path / "few.h5", tmp_path / "out")
+    done.refused(2, f"few.h5 holds {num} episodes", f"{num} episodes can be used, 104 are needed")
 
 
 def test_data_that_are_not_there_are_refused(around, tmp_path):

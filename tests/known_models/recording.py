@@ -33,6 +33,7 @@ def recorded_bench(model, *, data=None, profile=PROFILE, **changes):
     if not hasattr(model, "training"):
         model.training = {"data": {"digest": "0" * 64}}
     world = RecordedWorld(data or source(), name="dot", of="dots.h5")
+    world.units_per_px = 1.0
     laid = lay_out(
         world,
         model,

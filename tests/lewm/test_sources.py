@@ -392,6 +392,24 @@ def test_a_lerobot_data_set_that_cannot_be_opened_is_refused(name, words):
         open_source(name)
 
 
+@pytest.mark.parametrize(
+    "code", ["raise RuntimeError('operator torchvision::nms does not exist')", "import not_there"]
+)
+def test_a_lerobot_that_is_installed_and_broken_is_told_from_none(code, tmp_path, monkeypatch):
+    package = tmp_path / "lerobot" / "datasets"
+    package.mkdir(parents=True)
+    (package / "lerobot_dataset.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "lerobot"]:
+        monkeypatch.delitem(sys.modules, name)
+
+    with pytest.raises(LewmError, match=r"is installed and cannot be loaded: .*Error"):
+        open_source("lerobot://lab/arm")
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "lerobot"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
 # --- what fits, what is wrong -------------------------------------------------------------------
 
 

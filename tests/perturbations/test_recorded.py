@@ -16,6 +16,7 @@ from perturbations.clips import make_clips
 from perturbations.recorded import (
     NEEDS_SIMULATOR,
     NEEDS_TRUE_STATES,
+    NEEDS_UNITS,
     Shares,
     least_shares,
     left_out,
@@ -258,6 +259,22 @@ def test_nothing_but_the_cut_breaks_the_law(bench, name, magnitude, num_breaks):
         broken = error[: clips.last[row]] > 0.1
         assert broken[clips.critical[row]]
         assert broken.sum() == num_breaks
+
+
+def test_a_pixel_of_states_that_nobody_named_is_no_length():
+    bench = recorded_bench(Oracle(), data=source(149), criteria=CRITERIA)
+    bench.world.units_per_px = None
+    assert why_not(bench, find("teleport")) == NEEDS_UNITS
+
+
+def test_places_of_pusht_are_told_from_its_angles_and_velocities():
+    data = source(1)
+    columns = np.array([[100.0, 100, 200, 200, 3, 0, 0], [103, 104, 200, 200, 0, 400, 300]])
+    data._columns["state"] = np.tile(columns, (1, 31, 1))[:, :61]
+    world = RecordedWorld(data, name="swm/pusht", of="p.h5")
+    states = world.states_at(0, np.array([0, 1]))
+    assert world.distance(states[:1], states[1:]).tolist() == [5.0]
+    assert (world.length_unit, world.units_per_px) == ("px_of_512", 512 / 224)
 
 
 def test_a_teleport_goes_as_far_as_its_magnitude_says(bench):
