@@ -69,7 +69,7 @@ def closed_loop_points(
     ]
     for drop in drops:
         rows = [cell for cell in cells if agrees(cell, drop.condition) and any(cell.rows.values())]
-        yield _point(evidence, criteria, drop, rows, monitors)
+        yield _point(evidence, criteria, drop, rows, monitors, num=max(len(drops), len(cells)))
     for cell in cells:
         if not any(agrees(cell, drop.condition) for drop in drops):
             yield _unsummarised(cell, conditions)
@@ -81,7 +81,10 @@ def _point(
     drop: Measurement,
     rows: list[Cell],
     monitors: tuple[str, ...],
+    *,
+    num: int,
 ) -> Point:
+    """What one of `num` cells of its class says; any of them can make the class fail."""
     condition, limit = _conditions(drop), criteria.max_success_drop
     frames = str(drop.condition.get("frames"))
     where = (
@@ -103,13 +106,13 @@ def _point(
     loss = f"{where} success drops by {figures(found, limit)}, {found.episodes} cases"
     if found.high <= limit:
         outcome = "robust"
-    elif (of_all := among(found, num_points(evidence))).low > limit and is_significant(drop):
+    elif (of_all := among(found, num)).low > limit and is_significant(drop):
         outcome, words, alarms = alarm(evidence, criteria, drop, monitors)
         loss += f"; allowed {number(limit)}; {words}"
     else:
         loss += f"; allowed {number(limit)}"
         if found.low > limit:
-            loss += f"; one of {num_points(evidence)} cells may come so far by chance"
+            loss += f"; one of {num} cells may come so far by chance"
         loss += f"; {settle(of_all, limit)}"
     return Point(*at, outcome, loss, Known(drop, found), alarms)
 
