@@ -52,10 +52,10 @@ def alarm_rates(cell: Cell, limits: Mapping[str, float]) -> Estimate | None:
     """Median share of the episodes of a cell with an alarm over the draws, least and most."""
     if not limits or any(name not in cell.rows for name in limits):
         return None
-    rates = [float((numbers(cell, name) > limit).mean()) for name, limit in limits.items()]
     num_episodes = len(next(iter(cell.rows.values())))
     if num_episodes < 2:
         return None
+    rates = [float((numbers(cell, name) > limit).mean()) for name, limit in limits.items()]
     return Estimate(
         value=float(np.median(rates)),
         low=min(rates),
