@@ -167,9 +167,11 @@ class Runner:
         self,
         store: CellStore | None = None,
         progress: Callable[[Progress], None] | None = None,
+        begun: Callable[[CellKey], None] | None = None,
     ) -> None:
         self.store = store
         self.progress = progress
+        self.begun = begun
         self.seconds: dict[str, float] = defaultdict(float)
         self.reused_cells = 0
         self.run_cells = 0
@@ -222,6 +224,8 @@ class Runner:
 
     def _timed(self, key: CellKey, fn: Callable[[], Mapping[str, Sequence[Any]]]) -> Finished:
         """The cell, and the seconds it took less those of cells that it ran itself."""
+        if self.begun:
+            self.begun(key)
         started_at = datetime.now(UTC)
         around, self._inside_seconds = self._inside_seconds, 0.0
         started = time.perf_counter()

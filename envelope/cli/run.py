@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from envelope.cli.choices import Choices
 from envelope.cli.files import Folder, write_record
+from envelope.cli.forecast import foresee
 from envelope.cli.progress import CellProgress
 from envelope.cli.source import tool
 from envelope.cli.workbench import Workbench, bench_of, build
@@ -33,8 +34,13 @@ def run_timed(choices: Choices, files: Folder, *, now: datetime) -> Ran:
     """As `run`, with the time that it took."""
     STOPWATCH.seconds.clear()
     with CellProgress() as progress:
-        runner = Runner(CellStore(files.cells), progress)
+        runner = Runner(CellStore(files.cells), progress, progress.begun)
+        progress.doing("loading the model, laying out episodes")
+        has_cells = any(files.cells.glob("*.json"))
         work = build(choices, runner)
+        progress.doing("timing a frame and a plan")
+        if forecast := foresee(work.bench, choices.suites, has_cells=has_cells):
+            progress.expect(forecast.seconds, forecast.words)
         write_record(files.cells / "plan.json", work.plan)
         if choices.num_workers > 1:
             from perturbations.engine import run_ahead

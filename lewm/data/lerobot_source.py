@@ -136,7 +136,13 @@ class LeRobotSource(Closing):
         return self._digest
 
     def _frame(self, row: int) -> NDArray[np.uint8]:
-        frame = _array(self._data[row][self._camera])
+        try:
+            frame = _array(self._data[row][self._camera])
+        except Exception as error:  # the package raises what its decoders do
+            raise LewmError(
+                f"lerobot cannot read row {row} of {self._name}: {type(error).__name__}: {error}",
+                next_step="check that its files are whole and that lerobot can decode them here",
+            ) from error
         if frame.dtype == np.uint8:
             return frame.transpose(1, 2, 0)
         bytes_: NDArray[np.uint8] = np.rint(255.0 * frame.transpose(1, 2, 0)).astype(np.uint8)

@@ -392,6 +392,16 @@ def test_a_lerobot_data_set_that_cannot_be_opened_is_refused(name, words):
         open_source(name)
 
 
+@pytest.mark.usefixtures("lerobot")
+def test_a_frame_that_lerobot_cannot_decode_is_refused(monkeypatch):
+    def broken(self, row):
+        raise OSError("broken data stream when reading image file")
+
+    monkeypatch.setattr(FakeLeRobot, "__getitem__", broken)
+    with pytest.raises(LewmError, match="lerobot cannot read row 0 of lab/arm: OSError: broken"):
+        open_source("lerobot://lab/arm")
+
+
 @pytest.mark.parametrize(
     "code", ["raise RuntimeError('operator torchvision::nms does not exist')", "import not_there"]
 )
