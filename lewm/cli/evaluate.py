@@ -122,7 +122,6 @@ def evaluate(
         "budget_env_steps": budget,
         "references": references,
         "ceiling": runs_ceiling,
-        "progress": lambda what: click.echo(f"running {what} ...", err=True),
     }
     if name == "held-out":
         outcome = _held_out(
@@ -150,6 +149,7 @@ def _held_out(
     how: dict[str, Any],
 ) -> Any:
     from lewm.evaluation.cases import sample_cases
+    from lewm.evaluation.evaluate import Conditions
     from lewm.evaluation.protocol_run import run_cases_of
     from lewm.evaluation.success import rule_of
 
@@ -161,9 +161,15 @@ def _held_out(
     chosen = given or sample_cases(
         world, num_cases=num_cases, goal_offset_env_steps=goal_offset, seed=seed
     )
-    streams = range(seed, seed + num_streams)
+    conditions = Conditions(streams=range(seed, seed + num_streams), **how)
     return run_cases_of(
-        model, world, chosen, rule=rule_of(world), label="held-out/1", streams=streams, **how
+        model,
+        world,
+        chosen,
+        conditions,
+        rule=rule_of(world),
+        label="held-out/1",
+        progress=_tell,
     )
 
 
@@ -193,8 +199,13 @@ def _recorded(
             cases=given,
             num_per_seed=num_cases,
             drop_last_row=drop_last_row,
+            progress=_tell,
             **how,
         )
+
+
+def _tell(what: str) -> None:
+    click.echo(f"running {what} ...", err=True)
 
 
 def _require_words(

@@ -32,6 +32,25 @@ from lewm.planning.streams import CaseStreams, OneStream, Streams
 _TWIN_SEED = 1_000_003
 
 
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Under which conditions cases are run, whoever acts."""
+
+    budget_env_steps: int
+    """Env steps per case."""
+    streams: Sequence[int]
+    """Seeds of the planner."""
+    references: bool = True
+    """Whether to run random actions and an untrained twin."""
+    ceiling: bool = True
+    """Whether to run the planner on the true dynamics as well; not without `references`."""
+    recorded: RecordedFrames | None = None
+    """Frames that the model is shown at the start and as goals."""
+    one_stream: bool = False
+    """Whether all plans of a run draw from one generator, as in the reference, instead of from one
+    for each case."""
+
+
 @dataclass(frozen=True)
 class Success:
     """How often one arm arrived, with one planner stream."""
@@ -79,14 +98,9 @@ def evaluate(
     model: AuditableModel,
     world: Any,
     cases: Cases,
+    conditions: Conditions,
     *,
-    budget_env_steps: int,
-    streams: Sequence[int],
-    references: bool = True,
-    ceiling: bool = True,
     rule: SuccessRule | None = None,
-    recorded: RecordedFrames | None = None,
-    one_stream: bool = False,
     cases_at_once: int = CASES_AT_ONCE,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Success]:
@@ -96,15 +110,9 @@ def evaluate(
         model: plans by its own planner settings.
         world: where to act.
         cases: where to start and where to go.
-        budget_env_steps: env steps per case.
-        streams: seeds of the planner.
-        references: whether to run random actions and an untrained twin.
-        ceiling: whether to run the planner on the true dynamics as well; not without `references`.
+        conditions: streams, budget, and which references run.
         rule: what counts as solved; the world's own rule if not given.
-        recorded: frames that the model is shown at the start and as goals.
-        one_stream: whether all plans of a run draw from one generator, as in the reference,
-            instead of from one for each case.
-        cases_at_once: how many cases are planned for together, unless `one_stream`.
+        cases_at_once: how many cases are planned for together, unless they share one stream.
         progress: told the name of each arm before it runs.
 
     Raises:
@@ -112,37 +120,38 @@ def evaluate(
     """
     config = model.plan_config
     execute = config.execute_blocks * config.block_size
-    if budget_env_steps < execute:
+    budget, streams = conditions.budget_env_steps, conditions.streams
+    if budget < execute:
         raise LewmError(
-            f"{execute} env steps of every plan are carried out, the budget is {budget_env_steps}",
+            f"{execute} env steps of every plan are carried out, the budget is {budget}",
             next_step=f"give a budget of at least {execute} env steps, or carry out fewer blocks",
         )
     floor = random_actor(execute, world.action_width, world.action_range)
     arms: list[tuple[str, Act, int]] = [
         ("model", model_actor(model, config), stream) for stream in streams
     ]
-    if references:
+    if conditions.references:
         twin = model.untrained_twin(_TWIN_SEED)
         arms += [("random", floor, stream) for stream in streams]
         arms.append(("untrained_twin", model_actor(twin, config), streams[0]))
-    if references and ceiling:
+    if conditions.references and conditions.ceiling:
         arms.append(("true_dynamics", world_actor(config, model.action_stats), streams[0]))
     results = []
     for arm, act, stream in arms:
         progress(f"{arm}, stream {stream}")
         watch = _Watch(act)
         draws: Streams = CaseStreams(stream, cases.num_cases)
-        is_in_turn = one_stream and arm != "random"
+        is_in_turn = conditions.one_stream and arm != "random"
         solved = run_cases(
             world,
             cases,
             watch,
-            budget_env_steps=budget_env_steps,
+            budget_env_steps=budget,
             execute_env_steps=execute,
             streams=OneStream(stream) if is_in_turn else draws,
             rule=rule,
             block_env_steps=config.block_size,
-            recorded=recorded,
+            recorded=conditions.recorded,
             cases_at_once=1 if is_in_turn else cases_at_once,
         )
         results.append(Success(arm, stream, solved, watch.num_plans, watch.seconds))

@@ -19,7 +19,7 @@ from lewm.data.windows import ActionStats, Source
 from lewm.errors import LewmError
 from lewm.evaluation.cases import Cases
 from lewm.evaluation.closed_loop import RecordedFrames
-from lewm.evaluation.evaluate import Success, evaluate
+from lewm.evaluation.evaluate import Conditions, Success, evaluate
 from lewm.evaluation.intervals import Interval, over_episodes
 from lewm.evaluation.protocol import PROTOCOLS, Protocol
 from lewm.evaluation.protocol_pairs import (
@@ -166,14 +166,16 @@ def run_protocol(
         acting,
         world,
         cases,
+        Conditions(
+            budget_env_steps=budget_env_steps,
+            streams=streams,
+            references=references,
+            ceiling=ceiling,
+            recorded=recorded,
+            one_stream=is_official,
+        ),
         rule=rule,
         label=protocol.label,
-        streams=streams,
-        budget_env_steps=budget_env_steps,
-        references=references,
-        ceiling=ceiling,
-        recorded=recorded,
-        one_stream=is_official,
         facts=facts,
         notes=notes,
         progress=progress,
@@ -184,46 +186,29 @@ def run_cases_of(
     model: AuditableModel,
     world: Any,
     cases: Cases,
+    conditions: Conditions,
     *,
     rule: SuccessRule,
     label: str,
-    streams: Sequence[int],
-    budget_env_steps: int,
-    references: bool = True,
-    ceiling: bool = True,
-    recorded: RecordedFrames | None = None,
-    one_stream: bool = False,
     facts: dict[str, Any] | None = None,
     notes: Sequence[str] = (),
     progress: Progress = lambda _: None,
 ) -> Outcome:
     """Evaluate a model on cases that are already chosen; arguments as for `evaluate`."""
     started = time.perf_counter()
-    arms = evaluate(
-        model,
-        world,
-        cases,
-        budget_env_steps=budget_env_steps,
-        streams=streams,
-        references=references,
-        ceiling=ceiling,
-        rule=rule,
-        recorded=recorded,
-        one_stream=one_stream,
-        progress=progress,
-    )
+    arms = evaluate(model, world, cases, conditions, rule=rule, progress=progress)
     said: dict[str, Any] = {
         "protocol": label,
         "world": world.scope(),
         "success_rule": rule.name,
         "hold_env_steps": rule.hold_env_steps,
         "rule_is_documented": rule.is_documented,
-        "budget_env_steps": budget_env_steps,
-        "streams": list(streams),
+        "budget_env_steps": conditions.budget_env_steps,
+        "streams": list(conditions.streams),
         "cases_sha256": cases.digest(),
         "model_sha256": {file.name: file.sha256 for file in model.files},
         "planner": model.plan_config.to_json(),
-        "one_stream": one_stream,
+        "one_stream": conditions.one_stream,
         **(facts or {}),
     }
     at_start = rule.met(cases.starts, cases.goals)

@@ -25,7 +25,7 @@ from lewm.config import ModelConfig, small
 from lewm.data.episodes import Episodes
 from lewm.data.windows import MemorySource
 from lewm.evaluation import cases as case_files
-from lewm.evaluation.evaluate import evaluate
+from lewm.evaluation.evaluate import Conditions, evaluate
 from lewm.planning.plan_config import small_planner
 from lewm.training.train import train
 from lewm.training.train_config import TrainConfig
@@ -134,7 +134,10 @@ def evaluate_on(model: AuditableModel, name: str) -> dict[str, Any]:
     """Success on the cases `name`: the model, and the three references it is read against."""
     chosen = case_files.load(FOLDER / f"{name}.json")
     results = evaluate(
-        model, world(), chosen, budget_env_steps=BUDGET_ENV_STEPS, streams=[EVALUATION_SEED]
+        model,
+        world(),
+        chosen,
+        Conditions(budget_env_steps=BUDGET_ENV_STEPS, streams=[EVALUATION_SEED]),
     )
     for result in results:
         print(result.line(), flush=True)

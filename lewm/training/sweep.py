@@ -26,7 +26,7 @@ from lewm.data.held_out import EpisodeSubset, split_episodes
 from lewm.data.windows import Source, Windows
 from lewm.errors import LewmError
 from lewm.evaluation import cases as case_files
-from lewm.evaluation.evaluate import evaluate
+from lewm.evaluation.evaluate import Conditions, evaluate
 from lewm.partial import written_whole
 from lewm.planning.plan_config import PlanConfig
 from lewm.training.kernels import Kernels
@@ -183,9 +183,8 @@ def _success(sweep: Sweep, checkpoint: Checkpoint) -> dict[str, Any]:
         seed=0,
     )
     model = from_checkpoint(checkpoint, name="sweep")
-    (found,) = evaluate(
-        model, world, cases, budget_env_steps=_BUDGET_ENV_STEPS, streams=[0], references=False
-    )
+    conditions = Conditions(budget_env_steps=_BUDGET_ENV_STEPS, streams=[0], references=False)
+    (found,) = evaluate(model, world, cases, conditions)
     return {"success": found.rate, "success_interval": list(found.interval)}
 
 

@@ -18,7 +18,7 @@ from lewm.adapter import AuditableModel, from_checkpoint
 from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from lewm.config import ModelConfig, fast_paper, fast_small, paper, small
 from lewm.evaluation import cases as case_files
-from lewm.evaluation.evaluate import Success, evaluate
+from lewm.evaluation.evaluate import Conditions, Success, evaluate
 from lewm.planning.plan_config import PlanConfig, small_planner
 from lewm.pretrained import bundled, recipe
 from perturbations import stats
@@ -53,9 +53,7 @@ def print_success(
             model,
             recipe.world(),
             cases,
-            budget_env_steps=recipe.BUDGET_ENV_STEPS,
-            streams=streams,
-            references=False,
+            Conditions(budget_env_steps=recipe.BUDGET_ENV_STEPS, streams=streams, references=False),
         )
         for result in found[name]:
             low, high = result.interval
