@@ -63,9 +63,11 @@ class Compared(Record):
 
 
 class Remark(Record):
-    """Something odd about a candidate. It decides nothing."""
+    """Something odd about a candidate, or its base. It decides nothing."""
 
-    code: Literal["other_planner", "other_action_scale", "no_tuning_step", "other_origin"]
+    code: Literal[
+        "other_planner", "other_action_scale", "no_tuning_step", "other_origin", "weak_base"
+    ]
     message: str
 
 
@@ -107,7 +109,7 @@ class Gate(Record):
     cells: list[Sha256]
     """Ids of the cells behind every comparison, base and candidate."""
     remarks: list[Remark] = Field(default=[], exclude_if=lambda remarks: not remarks)
-    """What is odd about the candidate."""
+    """What is odd about the candidate or its base."""
     tool: Tool
     measured_at: str
 
@@ -230,6 +232,21 @@ def decide(compared: Sequence[Compared]) -> tuple[Decision, list[GateReason]]:
             subject="all",
             message=f"no worse than its base in {len(compared)} comparisons, each by its margin",
         )
+    ]
+
+
+def remarks_on_base(measurements: Iterable[Measurement], criteria: Criteria) -> list[Remark]:
+    """Whether the base itself misses what the criteria ask for: then no worse says little."""
+    asked = criteria.success_at_least
+    return [
+        Remark(
+            code="weak_base",
+            message=f"the base itself solves {found.value:.3f} [{found.low:.3f}, {found.high:.3f}] "
+            f"of the cases, and the criteria ask for {asked:g}: no worse than that says little",
+        )
+        for one in measurements
+        if one.quantity == "success" and one.condition.get("arm") == "base"
+        if (found := one.estimate) is not None and found.high < asked
     ]
 
 

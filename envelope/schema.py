@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema
 
 from envelope.deploy import DeployFile
 from envelope.gate import Gate
+from envelope.problem import Problem
 from envelope.records import Criteria, Envelope, Measurements, Record
 from envelope.verdict import Verdict
 
@@ -28,6 +29,7 @@ FORMATS: dict[str, type[Record]] = {
     "envelope": Envelope,
     "gate": Gate,
     "measurements": Measurements,
+    "problem": Problem,
     "verdict": Verdict,
 }
 FOLDER = Path(__file__).parent.parent / "schemas" / VERSION

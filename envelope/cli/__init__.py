@@ -124,6 +124,7 @@ def _stop(
 def _tell_programs(problem: str, next_step: str, *, status: int, reason: str) -> None:
     if "--json" in sys.argv[1:]:
         told = {
+            "format": "problem/0.1",  # schemas/v0.1/problem.schema.json
             "exit_status": status,
             "reason": reason,
             "problem": problem,

@@ -103,6 +103,7 @@ def migrate(
         needed = {} if same else suite.cases_that_would_decide(found)
     pair = cast(AuditableModel, bench.model), cast(AuditableModel, work.bench.model)
     remarks = remarks_on(*pair, is_same=same)
+    remarks += gate.remarks_on_base(summaries, choices.criteria)
     compared = gate.compare(summaries, margins, needed)
     decision, reasons = gate.SAME if same else gate.decide(compared)
     measured_at = time_text(runner.oldest or now)

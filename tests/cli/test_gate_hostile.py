@@ -13,6 +13,7 @@ from lewm.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from lewm.data.windows import ActionStats
 from tests.cli.commands import envelope
 from tests.cli.gating import ATTESTED, CRITERIA, gate, nudged
+from tests.cli.making import loose_criteria
 
 FEW = ("--cases", "20", "--margin", "0.2")
 
@@ -200,3 +201,12 @@ def test_one_number_that_is_not_finite_is_no_reason_to_be_accepted(pair, what):
     done = gate(*FEW, "--json", candidate="broken.pt")
 
     assert (done.status, done.json["reason"]) == (2, "crashed"), done
+
+
+def test_no_worse_than_a_base_that_cannot_plan_is_told_as_that(pair):
+    loose_criteria(Path("loose.yaml"), success_at_least="0.9")
+
+    done = gate(*FEW, "--json")
+
+    assert codes(done) == ["weak_base"]
+    assert "the criteria ask for 0.9" in done.json["remarks"][0]["message"]

@@ -1,15 +1,33 @@
 """The published schemas are those of the records, and other validators read them alike."""
 
+import contextlib
+import io
 import json
+import sys
+from unittest.mock import patch
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from envelope.cli import _stop
 from envelope.criteria import default_criteria
 from envelope.schema import FOLDER, FORMATS, schema_of, schema_text
 from tests.envelope.builders import example_envelope, measurements
 from tests.envelope.gating import gate_record
 from tests.envelope.judging import changed, checked, nodes, removed, template_data
+
+
+def problem_data():
+    """As a command prints it."""
+    out = io.StringIO()
+    with (
+        patch.object(sys, "argv", ["envelope", "report", "gone", "--json"]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(io.StringIO()),
+        pytest.raises(SystemExit),
+    ):
+        _stop("gone is missing", "check the path", status=2, reason="bad_file")
+    return json.loads(out.getvalue())
 
 
 def examples():
@@ -19,6 +37,7 @@ def examples():
         "envelope": json.loads(example_envelope().model_dump_json()),
         "gate": json.loads(gate_record().as_json()),
         "measurements": json.loads(measurements().model_dump_json()),
+        "problem": problem_data(),
         "verdict": json.loads(checked().as_json()),
     }
 
