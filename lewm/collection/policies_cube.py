@@ -18,8 +18,8 @@ _HAND = slice(-12, -9)
 _STEP_M = 0.05
 """What an action of 1 asks the gripper to move."""
 _ABOVE_M, _LOW_M, _BEHIND_M, _PAST_M, _NEAR_M = 0.12, 0.03, 0.09, 0.06, 0.03
-_TABLE = np.array([[0.34, -0.22], [0.51, 0.22]])
-"""Where the hand pushes the cube to and fro."""
+_NEAREST, _FARTHEST = (0.34, -0.22), (0.51, 0.22)
+"""Between which places of the table the hand pushes the cube to and fro."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CubePusher:
     ) -> Actor:
         """Begin one episode per generator."""
         num_places = -(-length_env_steps // self.patience_env_steps)
-        places = np.stack([rng.uniform(*_TABLE, (num_places, 2)) for rng in rngs])
+        places = np.stack([rng.uniform(_NEAREST, _FARTHEST, (num_places, 2)) for rng in rngs])
         noise = [rng.normal(0.0, self.action_noise, (length_env_steps, 5)) for rng in rngs]
         times, cube = iter(range(length_env_steps)), list(world.position_columns)
 
@@ -52,7 +52,8 @@ class CubePusher:
             actions = np.zeros((len(states), 5))
             actions[:, :3] = _way(states[:, _HAND], states[:, cube], goals) / _STEP_M
             actions[:, 4] = 1.0
-            return np.clip(actions + [one[time] for one in noise], -1.0, 1.0)
+            shaken = actions + np.stack([one[time] for one in noise])
+            return np.asarray(np.clip(shaken, -1.0, 1.0))
 
         return act
 
