@@ -158,7 +158,9 @@ def classes_fail(profile: Profile, drop: float) -> Callable[[Rng], tuple[int, in
 
     def errs(rng: Rng) -> tuple[int, int]:
         found = shifted(rng, profile, lambda _: drop)
-        return _count(nuisance_claims(found, CRITERIA, _classes(found)), "fails")
+        classes = _classes(found)
+        claims = nuisance_claims(found, CRITERIA, classes)
+        return _count([one for one in claims if one.id.partition(".")[2] in classes], "fails")
 
     return errs
 
@@ -305,7 +307,10 @@ def _lines() -> Iterator[Line]:
         profile = PROFILES[name]  # type: ignore[index]
         yield Line(f"nuisance, no drop, {name}: fails", classes_fail(profile, 0.0), audits=audits)
         yield Line(
-            f"nuisance, at the limit, {name}: fails", classes_fail(profile, limit), audits=audits
+            f"nuisance, at the limit, {name}: fails",
+            classes_fail(profile, limit),
+            is_each=True,
+            audits=audits,
         )
         yield Line(
             f"quiet, at the limit, {name}: fails", quiet_fails(profile), is_each=True, audits=audits
@@ -361,21 +366,23 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     table = [
-        "| claims, truth, profile: error | audits | any errs | each errs | bar | uncorrected |",
-        "|---|---|---|---|---|---|",
+        "| claims, truth, profile: error | audits | any errs | each errs | bar | "
+        "uncorrected: any | each |",
+        "|---|---|---|---|---|---|---|",
     ]
     missed = []
     for line in LINES:
         audits = min(line.audits, given.audits)
         with uncorrected():
-            before, _ = simulate(line, audits)
+            before = simulate(line, audits)
         any_errs, each_errs = simulate(line, audits)
         judged = each_errs if line.is_each else any_errs
         if judged > line.bar:
             missed.append(f"{line.name}: {judged:.1%}, at most {line.bar:.1%} wanted")
         bar = f"{line.bar:.1%} of {'claims' if line.is_each else 'audits'}"
         table.append(
-            f"| {line.name} | {audits} | {any_errs:.1%} | {each_errs:.2%} | {bar} | {before:.1%} |"
+            f"| {line.name} | {audits} | {any_errs:.1%} | {each_errs:.2%} | {bar} | "
+            f"{before[0]:.1%} | {before[1]:.2%} |"
         )
         print(table[-1], flush=True)
     verdict = "Every bar is met." if not missed else "Missed: " + "; ".join(missed)
