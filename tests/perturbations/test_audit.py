@@ -37,6 +37,14 @@ def test_an_audit_repeats_itself_row_by_row(bench, found, summaries):
     assert audit.summarise(again.cells, again.monitors, audit.plan(bench)) == summaries
 
 
+def test_the_plan_names_the_goal_offsets_that_its_suites_run():
+    profile = replace(known.PROFILE, goal_offsets_env_steps=(10, 30))
+    bench = known.bench(known.Oracle(), profile=profile)
+
+    assert audit.plan(bench).goal_offsets_env_steps == [10, 30]
+    assert audit.plan(bench, ["planning"]).goal_offsets_env_steps == []
+
+
 def test_rows_say_the_same_after_a_trip_through_json(bench, found, summaries):
     cells = [type(cell).model_validate(json.loads(cell.model_dump_json())) for cell in found.cells]
     monitors, _ = audit.monitors_from(cells, bench.criteria)
