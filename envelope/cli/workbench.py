@@ -10,13 +10,13 @@ import torch
 
 from envelope.cli.choices import Choices
 from envelope.cli.identity import identify, kernel_path, model_digest
+from envelope.cli.planner_settings import plan_config, planner_scope
 from envelope.cli.recorded_bench import NO_CASES, lay_out, open_recorded
 from envelope.cli.source import MEASURING, source_digest
 from envelope.criteria import default_criteria
-from envelope.deploy import DeployedConventions, DeployedPlanner
+from envelope.deploy import DeployedPlanner
 from envelope.errors import EnvelopeError
 from envelope.records import (
-    Conventions,
     Criteria,
     ModelState,
     Plan,
@@ -28,7 +28,6 @@ from lewm.adapter import AuditableModel, load_model
 from lewm.collection.collect import walk
 from lewm.collection.policies_named import place_policy
 from lewm.evaluation.cases import sample_cases
-from lewm.planning.plan_config import PlanConfig
 from lewm.planning.planner import make_planner
 from lewm.worlds import make_world
 from lewm.worlds.recorded import RecordedWorld
@@ -43,8 +42,6 @@ from perturbations.protocols import Planner
 from perturbations.seeding import derive_seed
 from perturbations.stopwatch import STOPWATCH
 
-GOAL_OFFSET_ENV_STEPS = 25
-BUDGET_ENV_STEPS = 50
 ADAPTERS = {"lewm": load_model}
 _MAX_SEED = 2**31
 _STRENGTHS_ELSEWHERE = [0.2, 0.5, 1.0]
@@ -54,18 +51,6 @@ _CUTS: Mapping[str, dict[str, Any]] = {
 }
 _SMALL_MODEL = 2_000_000
 """Parameters below which a second thread waits more than it works (docs/lab-notes.md)."""
-_DECLARABLE = (
-    "algorithm",
-    "num_samples",
-    "iterations",
-    "elites",
-    "horizon",
-    "block_size",
-    "execute_blocks",
-    "cost",
-    "options",
-)
-"""What a deploy file may ask of the planner."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +101,11 @@ def build(choices: Choices, runner: Runner) -> Workbench:
         world = make_world(_world_scope(model, choices.world))
         model.require_world(world)
     # The planner takes the adapter's models only; the suites hand it nothing else.
-    config = _plan_config(model, declared)
+    config = plan_config(model, declared)
     planner = cast(Planner, make_planner(config))
     _watch(model, world, planner)
     state = identify(model, adapter=adapter)
-    scope = _planner_scope(model, config, world, device, declared)
+    scope = planner_scope(model, config, world, device, declared)
     given = _given_out(world, model, choices, scope)
     bench = Bench(
         model=model,
@@ -222,75 +207,6 @@ def _world_scope(model: AuditableModel, asked: str | None) -> dict[str, Any]:
     if asked is None or asked == trained_in:
         return model.world
     return {"world": asked, "size_px": model.config.image_size, "factors": {}}
-
-
-def _plan_config(model: AuditableModel, declared: DeployedPlanner) -> PlanConfig:
-    changes = {
-        name: getattr(declared, name) for name in _DECLARABLE if getattr(declared, name) is not None
-    }
-    if declared.history not in (None, model.history):
-        raise EnvelopeError(
-            f"the deploy file declares history {declared.history}, the predictor of {model.name} "
-            f"was trained with {model.history}",
-            next_step=f"declare history {model.history}",
-        )
-    try:
-        config = replace(model.plan_config, **changes)
-    except ValueError as error:
-        raise EnvelopeError(
-            f"nothing can plan as the deploy file declares: {error}",
-            next_step="correct planner_scope in the deploy file",
-        ) from None
-    _require_sayable(model, config)
-    return config
-
-
-def _require_sayable(model: AuditableModel, config: PlanConfig) -> None:
-    """Refuse a planner that the record's planner scope has no words for."""
-    if config.history != 1:
-        raise EnvelopeError(
-            f"the planner of {model.name} has history={config.history}, which the planner scope of "
-            "a record cannot say yet",
-            next_step="measure with a checkpoint whose planner leaves it at 1",
-        )
-    if config.algorithm == "gradient":
-        raise EnvelopeError(
-            "the gradient planner cannot plan on the true dynamics, which an audit compares with",
-            next_step="measure with another algorithm, for instance cem",
-        )
-
-
-def _planner_scope(
-    model: AuditableModel, config: PlanConfig, world: Any, device: str, declared: DeployedPlanner
-) -> PlannerScope:
-    conventions = declared.conventions or DeployedConventions()
-    return PlannerScope(
-        algorithm=config.algorithm,
-        num_samples=config.num_samples,
-        iterations=config.iterations,
-        elites=config.elites,
-        horizon=config.horizon,
-        block_size=config.block_size,
-        execute_blocks=config.execute_blocks,
-        history=model.history,
-        cost=config.cost,
-        options=config.options,
-        conventions=Conventions(
-            action_scale="zscore",
-            batchnorm="eval",
-            success_rule=world.success_rule,
-            goal_offset_env_steps=_given(conventions.goal_offset_env_steps, GOAL_OFFSET_ENV_STEPS),
-            budget_env_steps=_given(conventions.budget_env_steps, BUDGET_ENV_STEPS),
-            solver_batch="any",
-            dtype="float32",
-            device=device,
-        ),
-        admitted={},
-    )
-
-
-def _given(declared: int | None, default: int) -> int:
-    return default if declared is None else declared
 
 
 def _cases(world: Any, num: int, offset: int, seed: int) -> Cases:
