@@ -21,6 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.audit_validity_notes import Times, blind_spots, unasked
 from tests.benchmarks.audit_validity_table import (
     Found,
     Row,
@@ -34,6 +35,20 @@ from tests.benchmarks.kept import keep, made_with
 
 _SEED = 20_000
 """Far from the seeds that the models and the tests were made with."""
+_PROFILES: dict[str, dict[str, Any]] = {
+    "usual": {},
+    "goal_frames": {"name": "deep", "shifted_cells": "grid"},
+    "worst_cases": {"num_worst_cases": 40},
+    "far_goals": {"goal_offsets_env_steps": (25,)},
+    "more_cases": {"num_cases": 160},
+    "whole": {
+        "name": "standard",
+        "shifted_cells": "bisect",
+        "num_worst_cases": 40,
+        "goal_offsets_env_steps": (25,),
+    },
+}
+"""What an audit asks besides what each asks, by the word of the matrix."""
 
 
 def audit_once(row: Row, repetition: int) -> list[Found]:
@@ -68,15 +83,19 @@ def bench_of(row: Row, repetition: int, model: Any) -> Any:
     from tests import known_models as known
 
     seed = _SEED + 10 * repetition
-    profile = replace(known.PROFILE, num_menu_cases=known.PROFILE.num_cases)
-    changes: dict[str, Any] = {}
+    own = dict(_PROFILES[row.profile])
+    if row.base is not None:
+        own |= {"num_cases": 80, "num_scoring_episodes": 120}
+    profile = replace(known.PROFILE, **own)
+    profile = replace(profile, num_menu_cases=min(profile.num_cases, known.PROFILE.num_cases))
+    changes: dict[str, Any] = {"planner": getattr(known, row.planner)()}
     if row.profile == "goal_frames":
-        profile = replace(profile, name="deep", shifted_cells="grid")
         changes["criteria"] = known.criteria(
             nuisances={"background.color": [0.5, 1.0], "light.gain": [1.0]}
         )
-    if row.base is not None:
-        profile = replace(profile, num_cases=80, num_scoring_episodes=120)
+    if profile.goal_offsets_env_steps:
+        far = known.far_cases(profile.num_cases, seed=seed + 4)
+        changes["offset_cases"] = dict.fromkeys(profile.goal_offsets_env_steps, far)
     draw = known.cases_behind_the_wall if row.cases == "behind_the_wall" else known.cases
     return known.bench(
         model,
@@ -178,14 +197,16 @@ def main() -> int:
     ]
     missed = missed_bars(results, matrix.bars)
     missed += [f"{one.row} {one.repetition}: {one.error}" for one in ended if one.error]
-    spent = [one.seconds for one in ended]
+    times = Times([one.seconds for one in ended], matrix.bars)
+    missed += times.missed()
     lines = [
         family_table(results),
         finding_table(results),
+        blind_spots(results),
+        unasked(results),
         f"{len(ended)} audits, {len(ended) - len(done)} of them now, in "
         f"{(time.time() - began) / 60:.1f} minutes with {options.workers} processes; "
-        f"{sum(spent) / 60:.1f} minutes of a processor for all, {sum(spent) / len(ended):.1f} s "
-        f"for one, {max(spent):.1f} s for the slowest, in processes that have loaded torch.",
+        f"{times.words()}.",
         "\n".join(f"- Missed: {line}" for line in missed) or "Every bar is met.",
     ]
     text = "\n\n".join(lines)

@@ -1,5 +1,6 @@
 """The expected matrix beside what audits found: counts, intervals, bars, tables in Markdown."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,6 +12,7 @@ import yaml
 from perturbations.stats import clopper_pearson
 
 MATRIX = Path(__file__).with_name("audit_validity.yaml")
+SOUND = ("must_not", "must_hold")
 FAMILIES = ("base", "F1", "F2", "F3", "F4", "F5", "F6", "F7")
 
 
@@ -49,6 +51,7 @@ class Row:
     base: str | None = None
     cases: str = "usual"
     profile: str = "usual"
+    planner: str = "Search"
 
     def entry(self, claim: str) -> Entry | None:
         """The first entry that fits a claim."""
@@ -69,12 +72,13 @@ def read_matrix(path: Path = MATRIX) -> Matrix:
     groups = data["groups"]
     rows = [
         Row(
-            name=one["model"],
+            name=one["model"] + (f" with {one['planner']}" if "planner" in one else ""),
             defect=one["defect"],
             entries=_entries([*one.get("expect", []), *_of_groups(one, groups)]),
             model=one["model"],
             cases=one.get("cases", "usual"),
             profile=one.get("profile", "usual"),
+            planner=one.get("planner", "Search"),
         )
         for one in data["models"]
     ]
@@ -115,23 +119,30 @@ class RowResult:
             for audit in self.audits
         )
 
+    def least_held(self, entry: Entry) -> tuple[str, int]:
+        """Of the claims that the entry fits, that which holds in fewest audits, and in how many."""
+        own = [f for audit in self.audits for f in audit if self.row.entry(f.claim) is entry]
+        held = Counter({found.claim: 0 for found in own})
+        held.update(found.claim for found in own if found.verdict == "holds")
+        return min(held.items(), key=lambda one: one[1], default=(entry.claim, 0))
+
     def false_findings(self) -> list[list[str]]:
         """By audit, the claims that fail and must not."""
         return [[f.claim for f in audit if self._is_false(f)] for audit in self.audits]
 
     def _is_false(self, found: Found) -> bool:
         entry = self.row.entry(found.claim)
-        return entry is not None and entry.expect == "must_not" and entry.is_finding(found)
+        return entry is not None and entry.expect in SOUND and entry.is_finding(found)
 
     def in_family(self, family: str) -> tuple[str, int]:
-        """What is expected in a family (must, may, must_not or ""), and audits that fail in it."""
+        """What is expected in a family, the most of it or "", and audits that fail in it."""
         claims = {f.claim for audit in self.audits for f in audit if f.family == family}
         entries = [self.row.entry(claim) for claim in claims]
         expected = {entry.expect if entry else "may" for entry in entries}
         times = sum(
             any(f.family == family and f.verdict == "fails" for f in audit) for audit in self.audits
         )
-        return next((e for e in ("must", "may", "must_not") if e in expected), ""), times
+        return next((e for e in ("must", "may", *SOUND) if e in expected), ""), times
 
 
 def missed_bars(results: Sequence[RowResult], bars: dict[str, float]) -> list[str]:
@@ -146,6 +157,9 @@ def missed_bars(results: Sequence[RowResult], bars: dict[str, float]) -> list[st
             times = result.times_found(entry)
             if entry.expect == "must" and times < bars["must_found_at_least"] * num:
                 missed.append(f"{name}: {entry.claim} found in {times} of {num} audits")
+            claim, held = result.least_held(entry)
+            if entry.expect == "must_hold" and held < bars["must_hold_at_least"] * num:
+                missed.append(f"{name}: {claim} held in {held} of {num} audits")
         wrong = [claims for claims in result.false_findings() if claims]
         limit = bars["perfect_any_fails_at_most" if _is_perfect(result.row) else _FALSE]
         if len(wrong) > limit * num:
@@ -176,12 +190,15 @@ def family_table(results: Sequence[RowResult]) -> str:
 
 def _family_cell(result: RowResult, family: str) -> str:
     expected, times = result.in_family(family)
-    marks = {"must": f"**{times}**", "may": f"({times})", "must_not": str(times), "": ""}
-    return marks[expected]
+    marks = {"must": f"**{times}**", "may": f"({times})", "": ""}
+    return marks.get(expected, str(times))
 
 
 def finding_table(results: Sequence[RowResult]) -> str:
-    """Every `must`, and all of a model's `must_not` together, with intervals."""
+    """Every `must`, and all of a model's `must_not` together, with intervals.
+
+    A `must_hold` that fits several claims is told by that which held least often.
+    """
     lines = ["| model | claim | expected | found | share [95 %] |", "|---|---|---|---|---|"]
     for result in results:
         num = len(result.audits)
@@ -189,7 +206,11 @@ def finding_table(results: Sequence[RowResult]) -> str:
             if entry.expect == "must":
                 wanted = f"must: {entry.outcome or 'fails'}"
                 lines.append(_line(result, entry.claim, wanted, result.times_found(entry), num))
-        if any(entry.expect == "must_not" for entry in result.row.entries):
+            if entry.expect == "must_hold":
+                lines.append(
+                    _line(result, entry.claim, "must hold", result.least_held(entry)[1], num)
+                )
+        if any(entry.expect in SOUND for entry in result.row.entries):
             wrong = sum(map(bool, result.false_findings()))
             lines.append(_line(result, "any that is sound", "must not", wrong, num))
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from tests.known_models.benches import (
     cases,
     cases_behind_the_wall,
     criteria,
+    far_cases,
     lawful_episodes,
 )
 from tests.known_models.costly import OneToken, TokenHog
@@ -19,6 +20,7 @@ from tests.known_models.defects import (
     GoalFrameSensitive,
     GreyScale,
     HorizonCliff,
+    HorizonOff,
     LowRank,
     NormInflated,
     OneStepGood,
@@ -27,6 +29,7 @@ from tests.known_models.defects import (
     RolledUp,
     TunedWorse,
 )
+from tests.known_models.hidden import BlueIsElsewhere, Flattered, Flinching, RolledOnce
 from tests.known_models.models import (
     BackgroundReader,
     Broken,
@@ -38,7 +41,7 @@ from tests.known_models.models import (
     Startled,
     Still,
 )
-from tests.known_models.search import FoundPlan, Search, SearchConfig
+from tests.known_models.search import Cheat, FoundPlan, Search, SearchConfig
 from tests.known_models.watched import Doubtful, OnAShell
 from tests.known_models.world import BLOCK, FACTORS, SPEED, WORLD, DotWorld
 
@@ -52,7 +55,9 @@ __all__ = [
     "BackgroundReader",
     "BatchNormInTraining",
     "Bent",
+    "BlueIsElsewhere",
     "Broken",
+    "Cheat",
     "Collapsed",
     "ColourBlind",
     "Delayed",
@@ -60,12 +65,15 @@ __all__ = [
     "Doubtful",
     "Drifting",
     "DropoutLeftOn",
+    "Flattered",
+    "Flinching",
     "Folded",
     "FoundPlan",
     "FrozenFrameLover",
     "GoalFrameSensitive",
     "GreyScale",
     "HorizonCliff",
+    "HorizonOff",
     "LowRank",
     "NormInflated",
     "OnAShell",
@@ -74,6 +82,7 @@ __all__ = [
     "OptimistEverywhere",
     "OptimistInACorner",
     "Oracle",
+    "RolledOnce",
     "RolledUp",
     "Search",
     "SearchConfig",
@@ -85,5 +94,6 @@ __all__ = [
     "cases",
     "cases_behind_the_wall",
     "criteria",
+    "far_cases",
     "lawful_episodes",
 ]

@@ -139,3 +139,11 @@ def cases_behind_the_wall(num=PROFILE.num_cases, *, seed=3):
     starts = np.stack([rng.uniform(42, 46, num), rng.uniform(0, 8, num)], axis=1)
     goals = np.stack([rng.uniform(66, 80, num), rng.uniform(10, 20, num)], axis=1)
     return Cases(starts, goals, goal_offset_env_steps=15)
+
+
+def far_cases(num=PROFILE.num_cases, *, seed=3):
+    """Cases whose goal lies 50 to 70 px above the start, on the same side of the wall."""
+    rng = np.random.default_rng(seed)
+    starts = np.stack([rng.uniform(5, 43, num), rng.uniform(0, 25, num)], axis=1)
+    goals = starts + np.stack([np.zeros(num), rng.uniform(50, 70, num)], axis=1)
+    return Cases(starts, goals, goal_offset_env_steps=25)

@@ -119,6 +119,13 @@ def _late(blocks):
     return torch.cat([torch.zeros_like(blocks[:, :1]), blocks[:, :-1]], dim=1)
 
 
+class HorizonOff(Oracle):
+    """Its rollouts lag one model step: they begin with the latent they start from."""
+
+    def rollout(self, z, blocks):
+        return torch.cat([z[:, None], super().rollout(z, blocks)[:, :-1]], dim=1)
+
+
 class NormInflated(ColourBlind):
     """Every imagined step makes the latent longer by a fifth."""
 
