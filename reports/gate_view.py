@@ -41,6 +41,15 @@ class Compared(Protocol):
     def note(self) -> str: ...
 
 
+class Remark(Protocol):
+    """Something odd about a candidate or its base."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+
+
 class Gate(Protocol):
     """What a page shows of `envelope.gate.Gate`."""
 
@@ -66,6 +75,10 @@ class Gate(Protocol):
     def profile(self) -> str: ...
     @property
     def seed(self) -> int: ...
+    @property
+    def is_fresh(self) -> bool: ...
+    @property
+    def remarks(self) -> Sequence[Remark]: ...
     @property
     def num_cases(self) -> int: ...
     @property

@@ -92,7 +92,7 @@ def _header(gate: Gate) -> Html:
         ("closed-loop cases", tag("b", f"{gate.num_cases_run} of {gate.num_cases}")),
         ("base", tag("code", gate.base.tensor_digest[:12])),
         ("candidate", tag("code", gate.candidate.tensor_digest[:12])),
-        ("seed", str(gate.seed)),
+        ("seed", f"{gate.seed}, from both models" if gate.is_fresh else str(gate.seed)),
     ]
     return tag(
         "header",
@@ -131,6 +131,7 @@ def _decision(gate: Gate, shape: str, word: str) -> Html:
         tag("p", _sentence(gate), class_="sentence"),
         tag("h3", "Why", class_="unseen"),
         tag("ul", lines, class_="marks named"),
+        _remarks(gate),
         _next(gate),
         id="decision",
         class_="front",
@@ -146,6 +147,16 @@ def _sentence(gate: Gate) -> str:
     }
     parts = [f"{num} {words}" for words, num in told.items() if num]
     return f"Of {count(len(gate.compared), 'comparison')}: {', '.join(parts)}."
+
+
+def _remarks(gate: Gate) -> Html | None:
+    """What is odd, and decides nothing."""
+    if not gate.remarks:
+        return None
+    items = [tag("li", tag("code", one.code), f": {one.message}.") for one in gate.remarks]
+    return tag(
+        "section", tag("h3", "Remarks, which decide nothing"), tag("ul", items), class_="card"
+    )
 
 
 def _next(gate: Gate) -> Html:

@@ -73,3 +73,17 @@ def test_the_page_of_a_gate_is_the_same_every_time_loads_nothing_and_escapes():
     assert all(v.startswith("#") or v == "data:," for v in page.values("href"))
     assert "\u202e" not in page.text
     assert re.fullmatch("sha256:[0-9a-f]{64}", page.meta("record-digest"))
+
+
+def test_what_is_odd_about_a_candidate_is_told_and_where_its_cases_come_from():
+    from envelope.gate import Remark, fresh_seed
+
+    record = gate_record()
+    odd = Remark(code="no_tuning_step", message="its checkpoint does not say <how> it was made")
+    fresh = {"is_fresh": True, "seed": fresh_seed(record.base, record.candidate)}
+
+    text = Page(migration_page(record.model_copy(update={**fresh, "remarks": [odd]}))).text
+
+    assert "its checkpoint does not say <how> it was made." in text
+    assert f"{fresh['seed']}, from both models" in text
+    assert "Remarks" not in Page(migration_page(record)).text
