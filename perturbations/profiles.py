@@ -23,8 +23,8 @@ standard
     and both frames for the two worst classes. Robust up to 7 cases lost in 150, failing
     from 26 on (a true drop of 20 points). Detected from 86 % of 200 clips, blind up to 74 %.
     Four further goal offsets. Nine further searches, each of which may extend the range of one
-    planner field, and up to four further algorithms. 60 solved cases are searched for their worst
-    nuisance, of which 5 may break.
+    planner field, and up to four further algorithms; plans of each are carried out. 60 solved cases
+    are searched for their worst nuisance, of which 5 may break.
 deep
     400 cases, five streams, clean success to about 3 points. The grid: every class, direction and
     strength on the current frame, the worst direction on the goal frame and on both. Robust up to
@@ -67,6 +67,8 @@ class Profile:
     """Cases whose candidate plans the true dynamics score."""
     search_pressures: tuple[str, ...]
     """Searches besides the planner's own that run in closed loop, by name."""
+    num_changed_menu_cases: int = field(default=24, kw_only=True)
+    """How many of them are asked again under each pressure that changes the plans."""
     planner_kinds: tuple[str, ...] = field(default=(), kw_only=True)
     """Other algorithms that run in closed loop where the planner knows them."""
     shifted_cells: Literal["few", "bisect", "grid"]
@@ -129,6 +131,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_states=1000,
         model_steps_per_episode=10,
         num_menu_cases=80,
+        num_changed_menu_cases=40,
         search_pressures=_PRESSURES,
         planner_kinds=_KINDS,
         shifted_cells="bisect",
@@ -145,6 +148,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         num_states=2000,
         model_steps_per_episode=10,
         num_menu_cases=100,
+        num_changed_menu_cases=100,
         search_pressures=_PRESSURES,
         planner_kinds=_KINDS,
         shifted_cells="grid",

@@ -68,6 +68,32 @@ def changed(bench: "Bench", name: str) -> Cell:
     return _cell(bench, {"pressure": name}, run, changes or {})
 
 
+def changes_menus(pressure: str) -> bool:
+    """Whether a pressure changes which plans are found or how far one is carried out."""
+    return not pressure.startswith("budget")
+
+
+def changed_menu(bench: "Bench", menu_cases: "Cases", name: str) -> Cell:
+    """What the last candidates under one pressure promise and keep, on some of the menus' cases.
+
+    Under a shorter replanning interval they are those of the planner's own search, as far as they
+    are carried out. A pressure that this planner does not have leaves a cell without rows.
+    """
+    from perturbations.exploitation_rows import last_menu
+
+    changes = pressures(bench.planner.config, bench.budget_env_steps).get(name)
+
+    def run() -> dict[str, list[Any]]:
+        if changes is None:
+            return {}
+        return last_menu(
+            bench, menu_cases, _varied(bench, **changes), blocks=changes.get("execute_blocks")
+        )
+
+    condition: dict[str, Scalar] = {"pressure": name, "asks": "menus", **(changes or {})}
+    return bench.runner.run(bench.key(NAME, "model", condition, cases=menu_cases.digest), run)
+
+
 def kinds(bench: "Bench") -> dict[str, "Planner"]:
     """The other algorithms that can plan with this model, by name; empty where none is known."""
     known = getattr(bench.planner, "siblings", None)

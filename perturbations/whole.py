@@ -25,6 +25,7 @@ from perturbations.profiles import Profile
 from perturbations.representation import NAME as REPRESENTED
 from perturbations.representation import SLOW_STATES, STEADY_FRAMES
 from perturbations.searches import NAME as EXPLOITED
+from perturbations.searches import changes_menus
 from perturbations.shift_plan import closed_loop
 from perturbations.voe import NAME as VIOLATIONS
 from perturbations.whole_box import joint_trouble, worst_case_trouble
@@ -97,7 +98,10 @@ def _rows_planned(cell: Cell, plan: Plan, profile: Profile) -> tuple[str, int]:
     if cell.suite == REPRESENTED and cell.condition.get("asks") not in _ASKED_OF_EPISODES:
         return "state", _states_planned(str(cell.condition.get("asks")), profile)
     if cell.suite == EXPLOITED and cell.condition.get("loop") != "closed":
-        return "case", min(profile.num_menu_cases, plan.num_cases)
+        most = profile.num_menu_cases
+        if "pressure" in cell.condition:
+            most = min(most, profile.num_changed_menu_cases)
+        return "case", min(most, plan.num_cases)
     if cell.suite == planning.NAME or cell.condition.get("loop") in _CLOSED:
         return "case", plan.num_cases
     if cell.suite == DRIFT and _OFFSET in cell.condition:
@@ -247,17 +251,27 @@ def _unasked(cells: Sequence[Cell], plan: Plan) -> str:
 
 def _unplanned_searches(cells: Sequence[Cell], profile: Profile) -> str:
     own = rows.select(cells, EXPLOITED)
-    found = {cell.condition["pressure"] for cell in own if "pressure" in cell.condition}
-    if own and found != set(profile.search_pressures):
-        return (
-            f"the searches {sorted(map(str, found))} were run in closed loop, the profile "
-            f"{profile.name} has {sorted(profile.search_pressures)}"
-        )
+    for part, how, wanted in (
+        ({"loop": "closed"}, "run in closed loop", set(profile.search_pressures)),
+        (
+            {"asks": "menus"},
+            "asked for menus",
+            set(filter(changes_menus, profile.search_pressures)),
+        ),
+    ):
+        about = [cell.condition for cell in rows.select(own, EXPLOITED, **part)]
+        found = {str(of["pressure"]) for of in about if "pressure" in of}
+        if own and found != wanted:
+            return (
+                f"the searches {sorted(found)} were {how}, the profile "
+                f"{profile.name} has {sorted(wanted)}"
+            )
     named = [str(c.condition["planner_kind"]) for c in own if "planner_kind" in c.condition]
     if unknown := sorted(set(named) - set(profile.planner_kinds)):
         return f"the profile {profile.name} has no search called {unknown[0]}"
     if own and not any(
-        cell.condition.get("asks") == "menus" and "planner_kind" not in cell.condition
+        cell.condition.get("asks") == "menus"
+        and not {"planner_kind", "pressure"} & {*cell.condition}
         for cell in own
     ):
         return f"the suite {EXPLOITED} has no cell that asks about menus"

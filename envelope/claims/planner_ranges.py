@@ -142,7 +142,11 @@ def _point(
     try:
         evidence.need_suite(_SUITE)
         clean_success(evidence)
-        cells = [c for c in evidence.cells(_SUITE) if c.condition.get("pressure") == pressure]
+        cells = [
+            cell
+            for cell in evidence.cells(_SUITE, loop="closed")
+            if cell.condition.get("pressure") == pressure
+        ]
         evidence.need_rows(cells, pressure)
         success = evidence.need(f"{_SUITE}/success", pressure=pressure)
         change = evidence.need(f"{_SUITE}/success_change", pressure=pressure)

@@ -281,14 +281,16 @@ def test_answers_about_other_states_are_noticed(few, asks, named):
     assert f"{named} rest on 2 sets" in judge(moved, plan)
 
 
-def test_a_search_cannot_be_left_out_nor_another_put_in(few):
+@pytest.mark.parametrize("how", ["run in closed loop", "asked for menus"])
+def test_a_search_cannot_be_left_out_nor_another_put_in(few, how):
     cells, plan = few
-    one = of(cells, "exploitation", pressure="num_samples_times_4")[0]
+    about = {"loop": "closed"} if how == "run in closed loop" else {"asks": "menus"}
+    one = of(cells, "exploitation", pressure="num_samples_times_4", **about)[0]
     kinder = {**one.condition, "pressure": "iterations_times_3"}
     other = one.model_copy(update={"id": "0" * 64, "condition": kinder})
 
-    assert "were run in closed loop, the profile" in judge([c for c in cells if c != one], plan)
-    assert "were run in closed loop, the profile" in judge([*cells, other], plan)
+    assert f"were {how}, the profile" in judge([c for c in cells if c != one], plan)
+    assert f"were {how}, the profile" in judge([*cells, other], plan)
 
 
 def test_menus_cannot_be_left_out_or_lose_cases(few):
