@@ -19,8 +19,8 @@ def blind_spots(results: Sequence[RowResult]) -> str:
     whose = sorted({".".join(claim.split(".")[:2]) for claims in failing for claim in claims})
     return (
         f"Blind spots on record: {with_any} of {len(perfect)} audits of the perfect model have "
-        f"claims that fail, {each[len(each) // 2]} of {len(perfect[0])} in the middle one, all of "
-        f"{', '.join(whose) or 'none'}."
+        f"claims that fail, {each[len(each) // 2]} of {max(map(len, perfect))} claims in the "
+        f"middle one. All of these are of {', '.join(whose) or 'none'}."
     )
 
 
