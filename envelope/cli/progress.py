@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -115,5 +116,5 @@ def in_words(seconds: float) -> str:
     return f"about {round(seconds / 3600)} h"
 
 
-def _named(condition: dict[str, object]) -> str:
+def _named(condition: Mapping[str, object]) -> str:
     return " ".join(f"{key}={value}" for key, value in condition.items())
