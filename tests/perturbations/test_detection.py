@@ -40,7 +40,6 @@ def detection(**changed):
     )
     found = ViolationOfExpectation().summarise([cell], [MONITOR], seed=0)
     (only,) = [one for one in found if one.quantity == "detection"]
-    assert only.estimate is not None
     return only
 
 
@@ -56,3 +55,11 @@ def test_a_clip_that_not_even_the_true_state_tells_apart_counts_for_nothing():
     found = detection(oracle=[False] + [True] * (NUM - 1), surprise_1=[0.0] + [5.0] * (NUM - 1))
 
     assert (found.estimate.value, found.estimate.episodes) == (1.0, NUM - 1)
+
+
+@pytest.mark.parametrize(("untold", "share"), [(2, 1.0), (4, None)])
+def test_a_class_of_which_one_clip_in_ten_cannot_be_told_is_not_judged_on_the_rest(untold, share):
+    found = detection(oracle=[False] * untold + [True] * (NUM - untold))
+
+    assert (found.estimate and found.estimate.value) == share
+    assert ("could tell in only 90% of the clips" in found.note) == (share is None)

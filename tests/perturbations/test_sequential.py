@@ -75,6 +75,17 @@ def test_the_low_end_and_the_bet_against_a_margin_agree():
         assert (sequential.mean_difference(differences).low > -0.05) == shown
 
 
+@pytest.mark.parametrize(("lost", "gained"), [(6, 1), (12, 3), (1, 8)])
+def test_each_end_is_where_a_bet_has_made_forty_of_one(lost, gained):
+    """2.5 % on either side, and not a bet of twenty to one, which is 5 %."""
+    differences = np.repeat([-1.0, 1.0, 0.0], [lost, gained, 60])
+
+    found = sequential.mean_difference(differences)
+
+    assert sequential.capital(differences, found.low).max() == pytest.approx(40, rel=1e-3)
+    assert sequential.capital(-differences, -found.high).max() == pytest.approx(40, rel=1e-3)
+
+
 @pytest.mark.parametrize("wrong", [[0.5, 2.0], [[0.0]], [float("nan")]])
 def test_what_is_no_difference_is_refused(wrong):
     with pytest.raises(ValueError, match="one number in"):
