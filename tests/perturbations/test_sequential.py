@@ -78,7 +78,9 @@ def test_the_low_end_and_the_bet_against_a_margin_agree():
 @pytest.mark.parametrize(("lost", "gained"), [(6, 1), (12, 3), (1, 8)])
 def test_each_end_is_where_a_bet_has_made_forty_of_one(lost, gained):
     """2.5 % on either side, and not a bet of twenty to one, which is 5 %."""
-    differences = np.repeat([-1.0, 1.0, 0.0], [lost, gained, 60])
+    differences = np.random.default_rng(0).permutation(
+        np.repeat([-1.0, 1.0, 0.0], [lost, gained, 60])
+    )
 
     found = sequential.mean_difference(differences)
 
