@@ -14,19 +14,20 @@ from envelope.records import (
     Plan,
     SuiteText,
 )
-from perturbations import calibration, rows
-from perturbations.cells import crash_message
-from perturbations.cost import Cost
-from perturbations.exploitation import Exploitation
-from perturbations.horizon_drift import HorizonDrift
-from perturbations.monitors import SUITE as MONITORS
-from perturbations.nuisance_shift import NuisanceShift
-from perturbations.planning import Planning
+from perturbations.cells import rows
+from perturbations.cells.runner import crash_message
+from perturbations.monitors.kinds import SUITE as MONITORS
 from perturbations.recorded import left_out as recorded_left_out
-from perturbations.representation import Representation
-from perturbations.suite import Suite
-from perturbations.voe import ViolationOfExpectation
-from perturbations.worst_case import WorstCase
+from perturbations.suites.cost import Cost
+from perturbations.suites.exploitation import Exploitation
+from perturbations.suites.horizon_drift import HorizonDrift
+from perturbations.suites.nuisance_shift import NuisanceShift
+from perturbations.suites.planning import Planning
+from perturbations.suites.representation import Representation
+from perturbations.suites.suite import Suite
+from perturbations.suites.voe import ViolationOfExpectation
+from perturbations.suites.worst_case import WorstCase
+from perturbations.thresholds import calibration
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
@@ -64,7 +65,7 @@ def plan(bench: "Bench", suites: Sequence[str] = tuple(SUITES)) -> Plan:
     Raises:
         EnvelopeError: an unknown suite, or criteria with classes or units that do not exist here.
     """
-    from perturbations.violations import check_criteria
+    from perturbations.violations.classes import check_criteria
 
     check_criteria(bench.criteria)
     return Plan(
@@ -165,7 +166,7 @@ def _pictures(
     bench: "Bench", planned: Plan, cells: Sequence[Cell]
 ) -> tuple[list[Picture], list[NotMeasured]]:
     """Pictures, or why there are none: what cannot be shown must not take the rows with it."""
-    from perturbations.pictures import film_strips, nuisance_pictures
+    from perturbations.pictures.shown import film_strips, nuisance_pictures
 
     found: list[Picture] = []
     try:
@@ -192,7 +193,7 @@ def _closed_loop_directions(cells: Sequence[Cell]) -> dict[str, str]:
 
 def _strengths_left_out(bench: "Bench") -> list[NotMeasured]:
     """Strengths of the criteria that come to nothing here, or to what a weaker one shows."""
-    from perturbations.nuisances import find
+    from perturbations.nuisances.classes import find
 
     found = []
     for name, strengths in bench.criteria.nuisances.items():
@@ -215,7 +216,7 @@ def _strengths_left_out(bench: "Bench") -> list[NotMeasured]:
 
 
 def _why_not_shown(nuisance: str, world: Any) -> str:
-    from perturbations.factor_classes import PREFIX, appearance
+    from perturbations.nuisances.factor_classes import PREFIX, appearance
 
     if nuisance.removeprefix(PREFIX) in appearance(world):
         return f"in {world.name}, as it is set up here, it changes no picture, or hides the agent"
@@ -224,7 +225,7 @@ def _why_not_shown(nuisance: str, world: Any) -> str:
 
 def _nuisances_left_out(bench: "Bench", cells: Sequence[Cell]) -> list[NotMeasured]:
     """Classes that the world cannot show, and those that ran in open loop only."""
-    from perturbations.nuisances import find
+    from perturbations.nuisances.classes import find
 
     closed = _closed_loop_directions(cells)
     found = []

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbations.driven import drive
-from perturbations.ensemble import Ensemble
+from perturbations.driving.driven import drive
 from perturbations.episodes import Episodes
-from perturbations.fitting import NUM_REDRAWS, drawn
-from perturbations.monitors import Monitor, monitors_of
+from perturbations.monitors.ensemble import Ensemble
+from perturbations.monitors.fitting import NUM_REDRAWS, drawn
+from perturbations.monitors.kinds import Monitor, monitors_of
 from perturbations.setting import Setting
 
 if TYPE_CHECKING:

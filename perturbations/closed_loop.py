@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbations import redraws
-from perturbations.acting import executed
-from perturbations.nuisance import FrameSeeds, Shift
-from perturbations.nuisances import find
+from perturbations.driving.acting import executed
+from perturbations.nuisances.classes import find
+from perturbations.nuisances.nuisance import FrameSeeds, Shift
 from perturbations.seeding import derive_seed
 from perturbations.stopwatch import STOPWATCH
+from perturbations.thresholds import redraws
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
     from perturbations.episodes import Cases
-    from perturbations.mixture import Look
-    from perturbations.nuisance import Draw
+    from perturbations.nuisances.mixture import Look
+    from perturbations.nuisances.nuisance import Draw
     from perturbations.protocols import Actions, Frames, Planner, States
 
 Arm = Literal["model", "random", "untrained_twin", "true_dynamics"]

@@ -23,8 +23,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 from envelope.records import Cell
-from perturbations.cells import CellKey, CellStore, Held, Progress, Runner, each
-from perturbations.claimed import Claims
+from perturbations.cells.claimed import Claims
+from perturbations.cells.runner import CellKey, CellStore, Held, Progress, Runner, each
 from perturbations.stopwatch import STOPWATCH
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class HeldCell:
 
 def calls_of_suites(make_bench: MakeBench, suites: Sequence[str], runner: Runner) -> Calls:
     from perturbations.audit import SUITES
-    from perturbations.calibration import calibration_cell
+    from perturbations.thresholds.calibration import calibration_cell
 
     bench = make_bench(runner)
     return [

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perturbations.nuisance import Draw, FrameSeeds
+from perturbations.nuisances.nuisance import Draw, FrameSeeds
 
 if TYPE_CHECKING:
     from perturbations.protocols import Frames, World, WorldModel

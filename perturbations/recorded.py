@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from envelope.errors import EnvelopeError
 from envelope.records import NotMeasured
-from perturbations.spectra import MIN_STATES
-from perturbations.stats import CONFIDENCE
+from perturbations.statistics.spectra import MIN_STATES
+from perturbations.statistics.stats import CONFIDENCE
 
 if TYPE_CHECKING:
     from perturbations.bench import Bench
     from perturbations.profiles import Profile
     from perturbations.protocols import WorldModel
-    from perturbations.violation import Violation
+    from perturbations.violations.violation import Violation
 
 NEEDS_SIMULATOR = "needs a simulator: recorded episodes only"
 NEEDS_TRUE_STATES = "needs the true state, and the data set has no column of it"
@@ -95,8 +95,8 @@ def share_out(num: int, wanted: Shares, least: Shares) -> Shares:
 
 def why_not(bench: "Bench", violation: "Violation") -> str:
     """Why clips of this violation cannot be made on a bench; empty where they can."""
-    from perturbations.motion import in_units
-    from perturbations.splices import NEED_TRUE_STATES, splice_of
+    from perturbations.violations.motion import in_units
+    from perturbations.violations.splices import NEED_TRUE_STATES, splice_of
 
     if bench.recorded is None:
         return ""
@@ -112,7 +112,8 @@ def why_not(bench: "Bench", violation: "Violation") -> str:
 
 def left_out(bench: "Bench", suites: Sequence[str]) -> list[NotMeasured]:
     """What recorded episodes cannot say."""
-    from perturbations import nuisances, violations
+    from perturbations.nuisances.classes import find as find_nuisance
+    from perturbations.violations.classes import find as find_violation
 
     data = bench.recorded
     assert data is not None
@@ -123,11 +124,11 @@ def left_out(bench: "Bench", suites: Sequence[str]) -> list[NotMeasured]:
 
     if "nuisance_shift" in suites:
         for name in bench.criteria.nuisances:
-            shown = nuisances.find(name).directions(bench.world)
+            shown = find_nuisance(name).directions(bench.world)
             say(f"success under {name}" if shown else f"{name} in any form")
     if "voe" in suites:
         for name in bench.criteria.violations:
-            if reason := why_not(bench, violations.find(name)):
+            if reason := why_not(bench, find_violation(name)):
                 say(f"{name} in any form", reason)
         say(
             "whether a clip breaks the laws of the world",

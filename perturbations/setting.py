@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from envelope.errors import EnvelopeError
 from envelope.records import Criteria, RecordedEpisodes, Scalar
-from perturbations.cells import CellKey, Runner
+from perturbations.cells.runner import CellKey, Runner
 from perturbations.episodes import Cases, Episodes
-from perturbations.nuisances import telling
+from perturbations.nuisances.classes import telling
 from perturbations.profiles import Profile
 from perturbations.seeding import derive_seed
 

@@ -19,7 +19,7 @@ def require_same_basis(measurements: Measurements) -> None:
     Raises:
         DigestMismatch: another model, planner or world; or a cell of something else.
     """
-    from perturbations.cell_ids import foreign_cell
+    from perturbations.whole.cell_ids import foreign_cell
 
     basis, plan = measurements.basis, measurements.plan
     named = {

@@ -12,7 +12,7 @@ from envelope.errors import DigestMismatch
 from envelope.records import Cell, Measurements
 from envelope.strict import load_json, parse_record
 from envelope.times import parse_time
-from perturbations.cells import CellStore, Finished
+from perturbations.cells.runner import CellStore, Finished
 
 
 class SignedCells:

@@ -20,9 +20,9 @@ from envelope.records import Cell, Margins, Measurements, ModelState, Timing
 from envelope.times import time_text
 from lewm.adapter import AuditableModel
 from perturbations.bench import Bench
-from perturbations.cells import Runner
+from perturbations.cells.runner import Runner
 from perturbations.engine import Calls, run_calls_ahead
-from perturbations.migration import Migration
+from perturbations.migration.migration import Migration
 from perturbations.seeding import derive_seed
 from perturbations.stopwatch import STOPWATCH
 

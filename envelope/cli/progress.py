@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from perturbations.cells import CellKey, Progress
+from perturbations.cells.runner import CellKey, Progress
 
 _WIDTH = 110
 _SLOW_SECONDS = 2.0

@@ -26,7 +26,7 @@ def require_same_summaries(measurements: Measurements) -> None:
 def _require_same_summaries(measurements: Measurements) -> None:
     from perturbations import audit
     from perturbations.profiles import find_profile
-    from perturbations.whole import contradiction
+    from perturbations.whole.contradiction import contradiction
 
     plan = measurements.plan
     require_same_basis(measurements)

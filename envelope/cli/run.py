@@ -13,7 +13,7 @@ from envelope.cli.workbench import Workbench, bench_of, build
 from envelope.records import Measurements, Observation, Timing
 from envelope.times import time_text
 from perturbations import audit
-from perturbations.cells import CellStore, Runner
+from perturbations.cells.runner import CellStore, Runner
 from perturbations.stopwatch import STOPWATCH
 
 
@@ -82,8 +82,8 @@ def run_timed(choices: Choices, files: Folder, *, now: datetime) -> Ran:
 
 def _cost_seconds(work: Workbench, choices: Choices) -> dict[str, float]:
     """Seconds of a frame and of a plan, to four digits, if that was asked."""
-    from perturbations.cost import Cost
-    from perturbations.cost_rows import seconds
+    from perturbations.suites.cost import Cost
+    from perturbations.suites.cost_rows import seconds
 
     if Cost.name not in choices.suites:
         return {}

@@ -34,10 +34,10 @@ from lewm.worlds.recorded import RecordedWorld
 from lewm.worlds.two_room import TwoRoom
 from perturbations import audit
 from perturbations.bench import Bench
-from perturbations.cells import Runner
+from perturbations.cells.runner import Runner
 from perturbations.episodes import Cases, Episodes
-from perturbations.factor_classes import EVERY
-from perturbations.nuisances import spelt_out
+from perturbations.nuisances.classes import spelt_out
+from perturbations.nuisances.factor_classes import EVERY
 from perturbations.protocols import Planner
 from perturbations.seeding import derive_seed
 from perturbations.stopwatch import STOPWATCH

@@ -66,7 +66,7 @@ def audit_once(row: Row, repetition: int) -> list[Found]:
 def _migrated(base: Any, candidate: Any, name: str) -> Found:
     """The gate's decision; `revert` is the finding that a candidate fails."""
     from envelope import gate
-    from perturbations.migration import MARGINS, Migration
+    from perturbations.migration.migration import MARGINS, Migration
 
     suite = Migration(base)
     bench = replace(base, model=candidate, identity={**base.identity, "model": f"a {name}"})
@@ -161,7 +161,7 @@ def _load() -> None:
     import torch
 
     import tests.known_models.judging  # noqa: F401
-    from perturbations.operations import count
+    from perturbations.suites.operations import count
 
     torch.set_num_threads(1)
     count(lambda: torch.zeros(1) + 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from perturbations.stats import clopper_pearson
+from perturbations.statistics.stats import clopper_pearson
 
 MATRIX = Path(__file__).with_name("audit_validity.yaml")
 SOUND = ("must_not", "must_hold")

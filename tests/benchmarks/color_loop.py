@@ -26,9 +26,9 @@ from lewm.evaluation.cases import sample_cases
 from lewm.planning.planner import make_planner
 from lewm.pretrained import recipe
 from perturbations.bench import Bench
-from perturbations.ensemble import Ensemble
-from perturbations.fitting import fitted
-from perturbations.stats import clopper_pearson, conformal_threshold, paired_difference
+from perturbations.monitors.ensemble import Ensemble
+from perturbations.monitors.fitting import fitted
+from perturbations.statistics.stats import clopper_pearson, conformal_threshold, paired_difference
 
 NUM_CASES = 200
 NUM_CALIBRATION = 300

@@ -21,8 +21,8 @@ from envelope.cli.files import Folder
 from envelope.records import Envelope, Estimate, Strength
 from lewm.adapter import load_model
 from lewm.pretrained import bundled, recipe
-from perturbations import color
-from perturbations.color_ways import TARGETS
+from perturbations.nuisances import color
+from perturbations.nuisances.color_ways import TARGETS
 from tests.benchmarks.color_loop import Found, Loop
 from tests.benchmarks.color_twin_recipe import NAME
 

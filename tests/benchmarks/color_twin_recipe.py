@@ -26,7 +26,7 @@ from lewm.training.train import train
 from lewm.training.train_config import TrainConfig
 from lewm.training.train_log import Teller
 from lewm.training.tuning import Start
-from perturbations import color
+from perturbations.nuisances import color
 
 NAME = "two_room_colors"
 COLOR_SEED = 7

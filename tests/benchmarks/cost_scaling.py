@@ -21,7 +21,7 @@ from lewm.data.windows import ActionStats
 from lewm.planning.plan_config import PlanConfig, paper_planner, small_planner
 from lewm.planning.planner import make_planner
 from lewm.tokens import carrying_tokens, dino_wm_sizes
-from perturbations.operations import count
+from perturbations.suites.operations import count
 from tests.benchmarks.fast_lewm_time import in_turn
 
 TOKENS = (1, 4, 16, 64, 196)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perturbations.stats import clopper_pearson, conformal_rank
+from perturbations.statistics.stats import clopper_pearson, conformal_rank
 from tests.benchmarks.coverage_populations import POPULATIONS, Population
 from tests.benchmarks.kept import keep, made_with
 

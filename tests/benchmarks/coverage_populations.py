@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from envelope.records import Estimate
-from perturbations import bootstrap, rising, spectra, stats
+from perturbations.statistics import bootstrap, rising, spectra, stats
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]

@@ -16,8 +16,8 @@ import yaml
 from envelope.cli.files import Folder
 from envelope.deploy import amount_keys
 from envelope.records import Envelope, NuisanceScope
-from perturbations.mixture import Change, Mix
-from perturbations.nuisances import find
+from perturbations.nuisances.classes import find
+from perturbations.nuisances.mixture import Change, Mix
 
 RELIES_ON = ("planning.success",)
 STRATA = {

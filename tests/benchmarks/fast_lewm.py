@@ -21,7 +21,7 @@ from lewm.evaluation import cases as case_files
 from lewm.evaluation.evaluate import Conditions, Success, evaluate
 from lewm.planning.plan_config import PlanConfig, small_planner
 from lewm.pretrained import bundled, recipe
-from perturbations import stats
+from perturbations.statistics import stats
 from tests.benchmarks.fast_lewm_drift import print_drift
 from tests.benchmarks.fast_lewm_time import print_calls, print_candidate_times, print_plan_times
 

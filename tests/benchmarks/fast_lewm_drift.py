@@ -27,7 +27,7 @@ from lewm.collection.policies import Policy
 from lewm.data.episodes import Episodes
 from lewm.data.windows import ActionStats
 from lewm.pretrained import recipe
-from perturbations import bootstrap
+from perturbations.statistics import bootstrap
 
 LONGEST = 15
 """Model steps."""

@@ -52,9 +52,9 @@ from lewm.training.recipes import recipe
 from lewm.training.train import train
 from lewm.training.train_config import Regularizer
 from lewm.training.tuning import Start, Unfreeze
-from perturbations import bootstrap
-from perturbations.migration import MARGINS
+from perturbations.migration.migration import MARGINS
 from perturbations.profiles import find_profile
+from perturbations.statistics import bootstrap
 
 NUM_EPISODES_PER_POLICY = 100
 HELD_OUT_SEED = 77

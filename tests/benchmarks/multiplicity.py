@@ -29,11 +29,13 @@ from envelope.claims.planner_ranges import planner_ranges
 from envelope.claims.quiet import quiet_claims
 from envelope.criteria import default_criteria
 from envelope.records import Cell, Claim, Measurement, Measurements, Scalar
-from perturbations import rows, shift_plan, stats
-from perturbations.horizon_drift import HorizonDrift
-from perturbations.nuisance import Shift
-from perturbations.nuisance_shift import NuisanceShift
+from perturbations.cells import rows
+from perturbations.nuisances.nuisance import Shift
 from perturbations.profiles import PROFILES, Profile
+from perturbations.statistics import stats
+from perturbations.suites import shift_plan
+from perturbations.suites.horizon_drift import HorizonDrift
+from perturbations.suites.nuisance_shift import NuisanceShift
 from tests.benchmarks.kept import keep, made_with
 from tests.envelope.builders import measurements, sha
 from tests.envelope.builders.searching import pressed, run_with

@@ -44,13 +44,14 @@ from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.records import Envelope, Estimate, NuisanceScope
 from lewm.pretrained import bundled
 from lewm.worlds import make_world
-from perturbations import rows, stats
-from perturbations.cells import CellStore, Runner
+from perturbations.cells import rows
+from perturbations.cells.runner import CellStore, Runner
 from perturbations.closed_loop import Loop
 from perturbations.episodes import Cases
-from perturbations.mixture import Look, Mix
+from perturbations.nuisances.mixture import Look, Mix
 from perturbations.profiles import find_profile
 from perturbations.seeding import derive_seed, digest_arrays
+from perturbations.statistics import stats
 from tests.benchmarks.deployments import (
     STRATA,
     Deployment,

@@ -6,7 +6,7 @@ from envelope.cli.identity import identify, model_digest
 from lewm.adapter import load_model
 from lewm.planning.plan_kernels import PlanKernels
 from lewm.pretrained import bundled
-from perturbations.cells import CellKey
+from perturbations.cells.runner import CellKey
 
 
 def test_cells_of_another_kernel_path_have_other_ids():

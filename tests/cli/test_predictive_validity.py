@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from lewm.worlds import make_world
-from perturbations import stats
-from perturbations.mixture import Change
+from perturbations.nuisances.mixture import Change
+from perturbations.statistics import stats
 from tests.benchmarks.deployments import STRATA, Deployment, admitted_classes, draw, write_deploy
 from tests.benchmarks.predictive_validity import Judged, Truth, lower_bound, table
 from tests.cli.commands import ROOT, envelope

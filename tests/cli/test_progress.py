@@ -10,7 +10,7 @@ import torch
 from envelope.cli.forecast import foresee, work_of
 from envelope.cli.progress import CellProgress, in_words
 from envelope.records import Cell
-from perturbations.cells import CellKey, Progress, Runner
+from perturbations.cells.runner import CellKey, Progress, Runner
 
 
 def ended(suite="voe", seconds=5.0):

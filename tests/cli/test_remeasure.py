@@ -15,7 +15,7 @@ from envelope.criteria import default_criteria, load_criteria
 from envelope.deploy import DeployedConventions, DeployedPlanner
 from envelope.records import Timing
 from lewm.pretrained import bundled
-from perturbations.cells import Runner
+from perturbations.cells.runner import Runner
 from tests.cli.interrupted import HANDFUL
 from tests.cli.making import awake_checkpoint, loose_criteria
 

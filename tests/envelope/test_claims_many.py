@@ -4,7 +4,7 @@ import pytest
 
 from envelope.claims.many import among
 from envelope.records import Estimate
-from perturbations.stats import clopper_pearson
+from perturbations.statistics.stats import clopper_pearson
 from tests.envelope.builders import measurements
 from tests.envelope.judging import claim_of, replaced, with_interval
 

@@ -8,7 +8,7 @@ import pytest
 from envelope.claims import make_claims
 from envelope.claims.words import episodes_to_settle
 from envelope.criteria import default_criteria
-from perturbations import stats
+from perturbations.statistics import stats
 from tests.envelope.builders import measurements, share
 from tests.envelope.judging import claim_of, replaced, with_interval
 

@@ -87,7 +87,7 @@ def test_a_value_that_had_to_be_run_and_is_gone_ends_a_range_as_a_failing_one_do
 
 @pytest.mark.parametrize("own", range(1, 8))
 def test_how_soon_is_replanned_is_what_the_suite_runs(own):
-    from perturbations.searches import pressures
+    from perturbations.suites.searches import pressures
 
     config = SimpleNamespace(num_samples=9, elites=3, iterations=2, execute_blocks=own)
     run = [of["execute_blocks"] for of in pressures(config, 50).values() if "execute_blocks" in of]

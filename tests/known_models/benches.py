@@ -4,7 +4,7 @@ import numpy as np
 
 from envelope.records import Criteria, ViolationCriterion
 from perturbations.bench import Bench
-from perturbations.cells import Runner
+from perturbations.cells.runner import Runner
 from perturbations.episodes import Cases, Episodes, cases_from_episodes
 from perturbations.profiles import Profile
 from tests.known_models.models import Collapsed

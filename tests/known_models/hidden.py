@@ -7,7 +7,7 @@ Shapes in this module:
 import numpy as np
 import torch
 
-from perturbations.color import to_lab
+from perturbations.nuisances.color import to_lab
 from tests.known_models.defects import RolledUp
 from tests.known_models.models import ColourBlind, Oracle
 from tests.known_models.world import CLEAN_LOOK

@@ -8,7 +8,7 @@ from envelope.cli.recorded_bench import NO_CASES, lay_out
 from lewm.data.windows import MemorySource
 from lewm.worlds.recorded import RecordedWorld
 from perturbations.bench import Bench
-from perturbations.cells import Runner
+from perturbations.cells.runner import Runner
 from tests.known_models.benches import PROFILE, criteria, lawful_episodes
 from tests.known_models.models import Collapsed
 from tests.known_models.search import Search

@@ -8,7 +8,7 @@ import pytest
 
 from envelope.errors import EnvelopeError
 from perturbations import audit
-from perturbations.cells import CellStore, Runner
+from perturbations.cells.runner import CellStore, Runner
 from tests import known_models as known
 from tests.perturbations.audits import audited
 

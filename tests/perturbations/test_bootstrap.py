@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from perturbations import bootstrap
+from perturbations.statistics import bootstrap
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():

@@ -7,7 +7,7 @@ from envelope.claims.evidence import Known
 from envelope.claims.nuisance_boundary import boundaries, nearest, words
 from envelope.claims.nuisance_points import Conditions, Point
 from envelope.records import Estimate, Measurement
-from perturbations import stats
+from perturbations.statistics import stats
 
 LIMIT = 0.1
 STRENGTHS = (0.05, 0.1, 0.2, 0.5, 1.0)

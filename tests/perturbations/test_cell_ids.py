@@ -3,7 +3,7 @@
 import pytest
 
 from perturbations import audit
-from perturbations.cell_ids import foreign_cell
+from perturbations.whole.cell_ids import foreign_cell
 from tests.known_models.models import ColourBlind
 from tests.known_models.recording import recorded_bench
 from tests.perturbations.audits import audited

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from perturbations.cells import CellKey, CellStore, Runner
+from perturbations.cells.runner import CellKey, CellStore, Runner
 from perturbations.seeding import derive_seed, digest_arrays
 
 KEY = CellKey(

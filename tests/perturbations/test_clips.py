@@ -5,10 +5,10 @@ from envelope.criteria import default_criteria
 from envelope.errors import EnvelopeError
 from envelope.records import ViolationCriterion
 from lewm.worlds.two_room import TwoRoom
-from perturbations import motion
-from perturbations.clips import least_motion, make_clips
 from perturbations.episodes import Episodes
-from perturbations.violations import VIOLATIONS, check_criteria, find
+from perturbations.violations import motion
+from perturbations.violations.classes import VIOLATIONS, check_criteria, find
+from perturbations.violations.clips import least_motion, make_clips
 from tests import known_models as known
 
 MAGNITUDES = {name: one.claim_at for name, one in known.criteria().violations.items()}

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from perturbations.acting import executed
 from perturbations.closed_loop import Loop
+from perturbations.driving.acting import executed
 from perturbations.episodes import Cases
-from perturbations.nuisances import find
+from perturbations.nuisances.classes import find
 from tests import known_models as known
 
 

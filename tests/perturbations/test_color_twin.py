@@ -12,8 +12,8 @@ from lewm.data.episodes import Episodes
 from lewm.evaluation import cases as case_files
 from lewm.evaluation.closed_loop import model_actor, run_cases
 from lewm.pretrained import bundled, recipe
-from perturbations import color
-from perturbations.color_ways import TARGETS
+from perturbations.nuisances import color
+from perturbations.nuisances.color_ways import TARGETS
 from tests.benchmarks import color_loop, color_twin_recipe
 
 WHITE = np.array([255, 255, 255])

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from perturbations import comparison, sequential
+from perturbations.migration import comparison
+from perturbations.statistics import sequential
 
 
 def simulated(rng, episodes, *, worse=0.0):

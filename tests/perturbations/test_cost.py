@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from perturbations import cost_rows
-from perturbations.cost import Cost
+from perturbations.suites import cost_rows
+from perturbations.suites.cost import Cost
 from tests import known_models as known
 from tests.known_models.judging import claims_of
 

@@ -3,7 +3,7 @@
 import pytest
 
 from envelope.records import CalibratedMonitor, Calibration, Cell
-from perturbations.voe import ViolationOfExpectation
+from perturbations.suites.voe import ViolationOfExpectation
 
 NUM = 40
 MONITOR = CalibratedMonitor(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from perturbations import audit, drift_rows, probes
-from perturbations.horizon_drift import HorizonDrift
+from perturbations import audit, probes
+from perturbations.suites import drift_rows
+from perturbations.suites.horizon_drift import HorizonDrift
 from tests import known_models as known
 from tests.known_models.recording import recorded_bench, source
 

@@ -4,10 +4,11 @@ from functools import partial
 
 import pytest
 
-from perturbations import audit, shift_plan
-from perturbations.cells import CellKey, CellStore, Held, Runner, each
-from perturbations.claimed import Claims
+from perturbations import audit
+from perturbations.cells.claimed import Claims
+from perturbations.cells.runner import CellKey, CellStore, Held, Runner, each
 from perturbations.engine import LOST, SharingRunner, calls_of_suites, run_ahead, walk
+from perturbations.suites import shift_plan
 from tests.perturbations import sharing
 
 SUITES = ("planning", "nuisance_shift", "horizon_drift")
@@ -140,7 +141,7 @@ def test_bisection_ends_between_two_neighbouring_strengths(breaks_at, ran):
 
 
 def _shift(name, strength):
-    from perturbations.nuisance import Shift
+    from perturbations.nuisances.nuisance import Shift
 
     return Shift(name, "up", strength, strength, "px", 0.0)
 

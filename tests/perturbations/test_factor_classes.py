@@ -8,10 +8,10 @@ import pytest
 from envelope.cli.workbench import criteria_for
 from envelope.criteria import default_criteria
 from lewm.worlds.two_room import TwoRoom
-from perturbations import color
-from perturbations.factor_classes import EVERY
-from perturbations.nuisance import FrameSeeds
-from perturbations.nuisances import find, spelt_out
+from perturbations.nuisances import color
+from perturbations.nuisances.classes import find, spelt_out
+from perturbations.nuisances.factor_classes import EVERY
+from perturbations.nuisances.nuisance import FrameSeeds
 from tests import known_models as known
 from tests import reference
 

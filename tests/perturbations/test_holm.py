@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from envelope.records import Cell
-from perturbations import stats
-from perturbations.exploitation import Exploitation
-from perturbations.nuisance_shift import NuisanceShift
-from perturbations.planning import Planning
+from perturbations.statistics import stats
+from perturbations.suites.exploitation import Exploitation
+from perturbations.suites.nuisance_shift import NuisanceShift
+from perturbations.suites.planning import Planning
 
 NUM = 60
 LOST = (4, 8)

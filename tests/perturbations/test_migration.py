@@ -9,10 +9,12 @@ import pytest
 from envelope import gate
 from envelope.errors import EnvelopeError
 from envelope.records import ViolationCriterion
-from perturbations import comparison, planning, sequential, stats
-from perturbations.cells import Runner
-from perturbations.migration import BASE, MARGINS, Migration
-from perturbations.rows import measurement
+from perturbations.cells.rows import measurement
+from perturbations.cells.runner import Runner
+from perturbations.migration import comparison
+from perturbations.migration.migration import BASE, MARGINS, Migration
+from perturbations.statistics import sequential, stats
+from perturbations.suites import planning
 from tests import known_models as known
 from tests.known_models.defects import Bent, TunedWorse
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from envelope.records import Cell
-from perturbations.migration import BASE, MARGINS
-from perturbations.migration_family import Asked, Evidence
-from perturbations.stats import mcnemar
+from perturbations.migration.family import Asked, Evidence
+from perturbations.migration.migration import BASE, MARGINS
+from perturbations.statistics.stats import mcnemar
 
 NUM = 60
 ASKED = Asked(

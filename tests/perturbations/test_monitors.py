@@ -13,10 +13,11 @@ from lewm.build import new_model
 from lewm.config import tiny
 from lewm.data.windows import ActionStats
 from lewm.planning.plan_config import PlanConfig
-from perturbations import audit, ensemble, fitting, latents
-from perturbations.calibration import left_out
-from perturbations.monitors import PixelFloor, Shell
-from perturbations.voe import ViolationOfExpectation
+from perturbations import audit, latents
+from perturbations.monitors import ensemble, fitting
+from perturbations.monitors.kinds import PixelFloor, Shell
+from perturbations.suites.voe import ViolationOfExpectation
+from perturbations.thresholds.calibration import left_out
 from tests import known_models as known
 
 NO_BLOCKS = np.zeros((0, 0, 0, 0))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from perturbations import noninferiority, stats
+from perturbations.statistics import noninferiority, stats
 
 
 def outcomes(table):

@@ -3,10 +3,10 @@ import pytest
 
 from envelope.errors import EnvelopeError
 from lewm.worlds.two_room import TwoRoom
-from perturbations import color
-from perturbations.color_ways import TARGETS
-from perturbations.nuisance import FrameSeeds
-from perturbations.nuisances import NUISANCES, PICTURE_PX, find
+from perturbations.nuisances import color
+from perturbations.nuisances.classes import NUISANCES, PICTURE_PX, find
+from perturbations.nuisances.color_ways import TARGETS
+from perturbations.nuisances.nuisance import FrameSeeds
 
 CLASSES = list(NUISANCES)
 

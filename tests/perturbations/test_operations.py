@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from perturbations.operations import count
+from perturbations.suites.operations import count
 
 
 def drawn(*shape):

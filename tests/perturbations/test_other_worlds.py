@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from perturbations import motion
-from perturbations.clips import make_clips
-from perturbations.motion import Lawful
-from perturbations.violations import find
-from perturbations.voe import ViolationOfExpectation, trouble
+from perturbations.suites.voe import ViolationOfExpectation, trouble
+from perturbations.violations import motion
+from perturbations.violations.classes import find
+from perturbations.violations.clips import make_clips
+from perturbations.violations.motion import Lawful
 from tests import known_models as known
 
 NUM, STEPS = 6, 20

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from envelope.records import Cell
-from perturbations import planning, stats
 from perturbations.bench import Bench
 from perturbations.closed_loop import Loop
-from perturbations.nuisance_shift import NuisanceShift
+from perturbations.statistics import stats
+from perturbations.suites import planning
+from perturbations.suites.nuisance_shift import NuisanceShift
 from tests import known_models as known
 from tests.perturbations.audits import audited
 

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from perturbations.png import fitted, png_base64
+from perturbations.pictures.png import fitted, png_base64
 
 
 def decode(text):

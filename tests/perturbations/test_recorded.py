@@ -12,7 +12,6 @@ from envelope.records import ViolationCriterion
 from lewm.errors import LewmError
 from lewm.worlds.recorded import ADDRESS_WIDTH, RecordedWorld
 from perturbations import audit
-from perturbations.clips import make_clips
 from perturbations.recorded import (
     NEEDS_SIMULATOR,
     NEEDS_TRUE_STATES,
@@ -23,8 +22,9 @@ from perturbations.recorded import (
     share_out,
     why_not,
 )
-from perturbations.violations import VIOLATIONS, find
-from perturbations.whole import contradiction
+from perturbations.violations.classes import VIOLATIONS, find
+from perturbations.violations.clips import make_clips
+from perturbations.whole.contradiction import contradiction
 from tests.known_models.benches import PROFILE, criteria
 from tests.known_models.defects import ActionBlind, BatchNormInTraining, FrozenFrameLover
 from tests.known_models.judging import claims_of, measurements_of

@@ -1,9 +1,9 @@
 """Other draws of the ensemble stand beside the one that was measured, and decide nothing."""
 
 from envelope.records import Cell
-from perturbations import redraws
-from perturbations.calibration import calibrate
-from perturbations.fitting import NUM_REDRAWS
+from perturbations.monitors.fitting import NUM_REDRAWS
+from perturbations.thresholds import redraws
+from perturbations.thresholds.calibration import calibrate
 from tests.envelope.builders import measurements
 from tests.envelope.judging import claim_of
 from tests.perturbations.audits import audited

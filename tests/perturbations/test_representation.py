@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from perturbations import representation_rows, rising, spectra
-from perturbations.nuisance import FrameSeeds
-from perturbations.nuisances import find
-from perturbations.representation import Representation
+from perturbations.nuisances.classes import find
+from perturbations.nuisances.nuisance import FrameSeeds
+from perturbations.statistics import rising, spectra
+from perturbations.suites import representation_rows
+from perturbations.suites.representation import Representation
 from tests import known_models as known
 
 

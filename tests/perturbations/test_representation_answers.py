@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from envelope.records import Cell
-from perturbations import representation_rows, spectra
-from perturbations.representation import Representation
+from perturbations.statistics import spectra
+from perturbations.suites import representation_rows
+from perturbations.suites.representation import Representation
 from tests import known_models as known
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from perturbations import sequential
+from perturbations.statistics import sequential
 
 
 def draws(lost, gained, *, cases, repeats, seed=0):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envelope.errors import EnvelopeError
-from perturbations import stats
+from perturbations.statistics import stats
 
 
 def test_clopper_pearson_agrees_with_published_limits():

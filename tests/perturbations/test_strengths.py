@@ -6,9 +6,9 @@ import pytest
 from lewm.worlds.two_room import TwoRoom
 from perturbations import audit
 from perturbations.episodes import Cases
-from perturbations.nuisance import FrameSeeds
-from perturbations.nuisances import find, telling
-from perturbations.shift_plan import open_loop
+from perturbations.nuisances.classes import find, telling
+from perturbations.nuisances.nuisance import FrameSeeds
+from perturbations.suites.shift_plan import open_loop
 from tests import known_models as known
 
 DEFAULT = [0.05, 0.1, 0.2, 0.5, 1.0]

@@ -3,7 +3,7 @@
 import pytest
 
 from perturbations import audit
-from perturbations.violations import find as find_violation
+from perturbations.violations.classes import find as find_violation
 from tests import known_models as known
 from tests.perturbations.audits import audited
 

@@ -6,7 +6,7 @@ import pytest
 
 from envelope.records import RecordedEpisodes
 from perturbations import audit
-from perturbations.whole import contradiction
+from perturbations.whole.contradiction import contradiction
 from tests import known_models as known
 from tests.perturbations.audits import audited
 

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from envelope.records import JOINT_SCALES
-from perturbations import audit, joint, mixture
-from perturbations.admitted import Extent, box, searched
+from perturbations import audit
 from perturbations.closed_loop import Loop
-from perturbations.mixture import Change, Look
-from perturbations.nuisance import FrameSeeds
-from perturbations.nuisances import find
-from perturbations.whole import contradiction
-from perturbations.worst_case import WorstCase, searched_cases, searches
+from perturbations.nuisances import mixture
+from perturbations.nuisances.classes import find
+from perturbations.nuisances.mixture import Change, Look
+from perturbations.nuisances.nuisance import FrameSeeds
+from perturbations.suites import joint
+from perturbations.suites.admitted import Extent, box, searched
+from perturbations.suites.worst_case import WorstCase, searched_cases, searches
+from perturbations.whole.contradiction import contradiction
 from tests import known_models as known
 
 PROFILE = replace(known.PROFILE, shifted_cells="bisect", num_worst_cases=20)

@@ -9,9 +9,9 @@ import numpy as np
 
 from envelope.criteria import default_criteria
 from lewm.worlds import make_world
-from perturbations.factor_classes import EVERY, PREFIX
-from perturbations.nuisance import FrameSeeds
-from perturbations.nuisances import find, spelt_out
+from perturbations.nuisances.classes import find, spelt_out
+from perturbations.nuisances.factor_classes import EVERY, PREFIX
+from perturbations.nuisances.nuisance import FrameSeeds
 
 
 def main(name: str) -> None:

@@ -1,0 +1,1 @@
+"""Lawful episodes as the planner drives them."""

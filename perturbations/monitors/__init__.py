@@ -1,0 +1,1 @@
+"""Scores that are to tell what a model has not seen before."""

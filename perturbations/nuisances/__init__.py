@@ -1,0 +1,1 @@
+"""What may be changed about a picture without changing the task."""

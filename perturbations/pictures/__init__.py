@@ -1,0 +1,1 @@
+"""What conditions look like."""

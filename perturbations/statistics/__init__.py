@@ -1,0 +1,1 @@
+"""Intervals, tests and thresholds: pure functions of numbers, each with its source."""

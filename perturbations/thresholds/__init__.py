@@ -1,0 +1,1 @@
+"""What a monitor alarms at, and how much of that is chance."""

@@ -1,0 +1,1 @@
+"""Events that cannot happen, and clips in which they do."""
