@@ -61,8 +61,8 @@ def _tuning(candidate: AuditableModel, base: AuditableModel) -> Iterator[Remark]
     if origin != base.files[0].sha256:
         yield Remark(
             code="other_origin",
-            message=f"its tuning step says that it was made from {origin[:12] or 'nothing'}, the "
-            f"base is {base.files[0].sha256[:12]}",
+            message=f"its tuning step says that it was made from {origin[:12]!a}, the base is "
+            f"{base.files[0].sha256[:12]}",
         )
 
 

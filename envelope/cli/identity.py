@@ -44,8 +44,15 @@ def identify(model: Any, *, adapter: str = "lewm") -> ModelState:
         adapter: by which name it was loaded.
 
     Raises:
-        EnvelopeError: a tensor has a layout or a number type that cannot be digested.
+        EnvelopeError: a tensor has a layout or a number type that cannot be digested; or a file is
+            called what would pass for lines of a log, and could be no subject of an attestation.
     """
+    for file in model.files:
+        if not file.name.isprintable():
+            raise EnvelopeError(
+                f"a file of the model is called {file.name!a}, which cannot be printed",
+                next_step="rename it",
+            )
     tensors: dict[str, torch.Tensor] = model.tensors()
     entries = [
         tensor_entry(name, _code(name, tensor), tuple(tensor.shape), _bytes(tensor))

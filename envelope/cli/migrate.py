@@ -161,9 +161,9 @@ def _calls(lay_out: Callable[[Runner], _Sides], runner: Runner) -> Calls:
 def _candidate_bench(work: Workbench, choices: Choices, path: Path) -> tuple[Bench, ModelState]:
     """The base's bench with another model on it: same world, planner, cases and episodes."""
     model = ADAPTERS[choices.adapter](path, choices.device)
+    state = identify(model, adapter=choices.adapter)
     _require_comparable(model, path.name, work, choices)
     STOPWATCH.watch(model, encode="encoding", predict="predicting", rollout="predicting")
-    state = identify(model, adapter=choices.adapter)
     bench = replace(
         work.bench,
         model=model,

@@ -184,10 +184,23 @@ def test_a_candidate_without_its_tuning_step_is_measured_alike_and_told(pair):
 
 
 def test_a_tuning_step_from_another_base_is_told(pair):
-    step = {"name": "all: 9 updates", "from": "0" * 64}
+    step = {"name": "all: 9 updates", "from": "\n::error::a"}
     nudged(Path("base.pt"), Path("tuned.pt"), by=1e-6, tuning=[step])
 
-    assert codes(gate(*FEW, "--json")) == ["other_origin"]
+    done = gate(*FEW)
+
+    (told,) = [line for line in done.out.splitlines() if "other_origin" in line]
+    assert r"was made from '\n::error::a', the base" in told
+
+
+@pytest.mark.parametrize("name", ["x\n::error::y.pt", "x\nACCEPT  tuned.pt\n.pt", "\x1b[2J.pt"])
+def test_a_name_that_would_write_lines_of_a_log_is_refused(pair, name):
+    Path("tuned.pt").rename(name)
+
+    done = gate(*FEW, candidate=name)
+
+    done.refused(2, "which cannot be printed")
+    assert name not in done.err
 
 
 @pytest.mark.parametrize("what", [float("nan"), float("inf")])
