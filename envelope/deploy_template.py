@@ -107,6 +107,8 @@ def _amounts(scope: NuisanceScope, together: float) -> str:
     if together:
         box = admitted.shrunk(scope.nominal, together)
         comment += f", with others: {_ends(scope, box)}"
+    if scope.directions_run:
+        comment += f"; ran: {', '.join(map(_scalar, scope.directions_run))}"
     return f"{{{text}}}  # {comment}"
 
 

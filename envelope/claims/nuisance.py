@@ -32,7 +32,7 @@ from envelope.records import (
     Strength,
     Verdict,
 )
-from envelope.records.units import in_unit
+from envelope.records.units import in_unit, plain
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def nuisance_claims(
             family="F2",
             is_bound=True,
             statement=f"Success drops by at most {limit} under {name} of every strength up to "
-            f"{number(_strongest(criteria, name))}, in the directions and on the frames that ran.",
+            f"{number(_strongest(criteria, name))}, {_where(classes.get(name))}.",
             criterion=f"success_drop <= {limit}",
             rests_on=(*CLOSED_LOOP, f"input_scope.nuisance.{name}"),
             suites=("planning", "nuisance_shift"),
@@ -190,6 +190,13 @@ def _judge(evidence: Evidence, criteria: Criteria, name: str, found: Class | Non
         reason = f"{_kept(found)}; strength {number(strongest)} was not run in closed loop"
         return _judged("unknown", "inconclusive", reason, point)
     return _judged("holds", "robust", f"{_kept(found)}; farthest, {point.reason}", point)
+
+
+def _where(found: Class | None) -> str:
+    """Of directions that did not run nothing but what they do to the latent is known."""
+    ran = dict.fromkeys(plain(point.direction) for point in found.points) if found else {}
+    named = f" ({', '.join(ran)})" if ran else ""
+    return f"in the directions{named} and on the frames that ran"
 
 
 def _strongest(criteria: Criteria, name: str) -> float:

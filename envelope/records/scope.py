@@ -80,6 +80,12 @@ class NuisanceScope(Record):
     strengths: list[Strength] = Field(default=[])
     """Every closed-loop cell, and on the current frame every strength that has none."""
 
+    @property
+    def directions_run(self) -> tuple[str, ...]:
+        """Those that ran in closed loop; `admitted` is taken to hold in all."""
+        ran = [one.direction for one in self.strengths if one.outcome != "not_measured"]
+        return tuple(dict.fromkeys(ran))
+
 
 class InputScope(Record):
     """Domain and admitted nuisance range: bounds slow-feature exposure."""

@@ -1,6 +1,6 @@
 """Which nuisance cells run, and in which order: closed loop is spent where it decides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -51,14 +51,15 @@ def closed_loop(
         criteria: say which drop is harmless.
         shifts: of `open_loop`.
         displacement: median latent displacement seen in open loop, in lawful action blocks; it
-            picks the worst direction.
+            picks the worst direction, and the runner-up.
         drop: runs a cell.
     """
-    worst = _worst_directions(shifts, displacement)
+    ranked = _directions(shifts, displacement)
+    worst = {name: ladders[0] for name, ladders in ranked.items()}
     if profile.shifted_cells == "few":
         _few(worst, displacement, drop, limit=criteria.max_success_drop)
     elif profile.shifted_cells == "bisect":
-        _bisect(worst, drop, limit=criteria.max_success_drop)
+        _bisect(ranked, drop, limit=criteria.max_success_drop)
     else:
         chosen: list[Choice] = [(shift, "current") for shift in shifts]
         of_worst = [shift for ladder in worst.values() for shift in ladder]
@@ -66,19 +67,20 @@ def closed_loop(
         each([partial(drop, *choice) for choice in chosen])
 
 
-def _worst_directions(
+def _directions(
     shifts: Sequence[Shift], displacement: Callable[[Shift], float]
-) -> dict[str, list[Shift]]:
-    """By class, the strengths in rising order along the direction that moves the latent most."""
-    found: dict[str, list[Shift]] = {}
+) -> dict[str, list[list[Shift]]]:
+    """By class, the strengths of each direction in rising order; first the direction that moves the
+    latent most at its strongest."""
+    found: dict[str, list[list[Shift]]] = {}
     for name in dict.fromkeys(shift.nuisance for shift in shifts):
         own = [shift for shift in shifts if shift.nuisance == name]
         top = max(shift.strength for shift in own)
-        worst = max((shift for shift in own if shift.strength == top), key=displacement)
-        found[name] = sorted(
-            (shift for shift in own if shift.direction == worst.direction),
-            key=lambda shift: shift.strength,
-        )
+        farthest = sorted((s for s in own if s.strength == top), key=displacement, reverse=True)
+        found[name] = [
+            sorted((s for s in own if s.direction == end.direction), key=lambda s: s.strength)
+            for end in farthest
+        ]
     return found
 
 
@@ -102,11 +104,16 @@ def _few(
     each([partial(one_or_two, worst[name]) for name in names[:NUM_FEW]])
 
 
-def _bisect(worst: dict[str, list[Shift]], drop: Drop, *, limit: float) -> None:
-    """Per class, halve the gap between the strongest harmless and the weakest harmful strength."""
+def _bisect(ranked: Mapping[str, list[list[Shift]]], drop: Drop, *, limit: float) -> None:
+    """Per class, halve the gap between the strongest harmless and the weakest harmful strength.
 
-    def largest(ladder: list[Shift]) -> tuple[float, Shift]:
+    That is in its worst direction. The runner-up runs once, at the strongest harmless strength: how
+    far a latent moves says little of what success costs, and the range is admitted in all of them.
+    """
+
+    def largest(ladders: list[list[Shift]]) -> tuple[float, Shift]:
         """The largest drop that was seen, and where."""
+        ladder, *others = ladders
         harmless, harmful = -1, len(ladder)
         seen: list[tuple[float, Shift]] = []
         while harmful - harmless > 1:
@@ -116,8 +123,11 @@ def _bisect(worst: dict[str, list[Shift]], drop: Drop, *, limit: float) -> None:
                 harmless = middle
             else:
                 harmful = middle
+        if others and harmless >= 0:
+            beside = [s for s in others[0] if s.strength == ladder[harmless].strength]
+            seen += [(drop(shift, "current"), shift) for shift in beside]
         return max(seen, key=lambda one: one[0])
 
-    found = each([partial(largest, ladder) for ladder in worst.values()])
+    found = each([partial(largest, ladders) for ladders in ranked.values()])
     farthest = sorted(found, key=lambda one: -one[0])[:_WORST_CLASSES]
     each([partial(drop, shift, frames) for _, shift in farthest for frames in _OTHER_FRAMES])

@@ -76,6 +76,34 @@ def test_a_failing_amount_closes_all_amounts_beyond_it():
     assert claim_of(found, "nuisance.blur").verdict == "fails"
 
 
+def test_a_runner_up_that_fails_where_the_worst_direction_held_ends_the_range_before_it():
+    found = measurements()
+    strongest = {"nuisance": "blur", "strength": 1.0}
+    another = {"direction": "sideways"}
+    cells = [
+        one.model_copy(update={"id": "f" * 64, "condition": {**one.condition, **another}})
+        for one in found.cells
+        if strongest.items() <= one.condition.items() and "frames" in one.condition
+    ]
+    drops = [
+        with_interval(0.2, 0.3, 0.4)(one).model_copy(
+            update={"condition": {**one.condition, **another}, "p_holm": 0.001}
+        )
+        for one in found.summaries
+        if one.quantity == "success_drop" and strongest.items() <= one.condition.items()
+    ]
+    beside = found.model_copy(
+        update={"cells": [*found.cells, *cells], "summaries": [*found.summaries, *drops]}
+    )
+
+    assert len(cells) == len(drops) == 1
+    assert 0 < scope("blur", beside).admitted.high < scope("blur").admitted.high
+    assert scope("blur", beside).directions_run == ("isotropic", "sideways")
+    claim = claim_of(beside, "nuisance.blur")
+    assert claim.verdict == "fails"
+    assert "in the directions (isotropic, sideways)" in claim.statement
+
+
 @pytest.mark.parametrize(
     ("interval", "p_holm"),
     [((0.2, 0.3, 0.4), 0.2), ((-0.01, 0.2, 0.4), 0.01), ((0.1, 0.2, 0.3), 0.001)],

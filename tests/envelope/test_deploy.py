@@ -112,9 +112,13 @@ def test_the_template_is_at_nominal_and_inside_whatever_the_box(scale):
 def test_the_template_tells_what_one_class_alone_may_and_what_several_may():
     text = deploy_template(boxed(0.5), "a", "c")
 
-    assert "{max_delta_e: 0}  # admitted alone: up to 8, with others: up to 4\n" in text
-    assert "{min: 1, max: 1}  # admitted alone: 0.5 to 1.5, with others: 0.75 to 1.25\n" in text
-    assert "{max_delta_e: 0}  # admitted: up to 8\n" in deploy_template(
+    assert (
+        "{max_delta_e: 0}  # admitted alone: up to 8, with others: up to 4; ran: to_navy\n" in text
+    )
+    assert (
+        "{min: 1, max: 1}  # admitted alone: 0.5 to 1.5, with others: 0.75 to 1.25; ran: " in text
+    )
+    assert "{max_delta_e: 0}  # admitted: up to 8; ran: to_navy\n" in deploy_template(
         example_envelope(), "a", "c"
     )
 
@@ -126,7 +130,7 @@ def test_the_template_rounds_a_range_inwards():
     scope = scope.model_copy(update={"nuisance": {**scope.nuisance, "blur": ragged}})
     record = record.model_copy(update={"input_scope": scope})
 
-    assert "blur: {max_px: 0}  # admitted: up to 1.234\n" in deploy_template(record, "a", "c")
+    assert "blur: {max_px: 0}  # admitted: up to 1.234; ran: " in deploy_template(record, "a", "c")
 
 
 def test_the_template_relies_on_what_holds_and_on_nothing_else():

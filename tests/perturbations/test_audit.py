@@ -197,7 +197,10 @@ def test_standard_bisects_and_shows_the_two_worst_classes_on_every_frame():
     assert strengths("blur") == [(0.5, "current"), (1.0, "current")]
     assert strengths("background.color")[:2] == [(0.5, "current"), (0.2, "current")]
     assert {f for _, f in strengths("background.color")} == {"current", "goal", "both"}
-    assert len(closed) == 2 * 8 + 2 * 2
+    assert strengths("light.gain") == [(s, "current") for s in (0.5, 1.0, 1.0)]
+    assert len({c["direction"] for c in closed if c["nuisance"] == "light.gain"}) == 2
+    num_with_several_directions = 5
+    assert len(closed) == 2 * 8 + num_with_several_directions + 2 * 2
 
 
 def test_deep_runs_the_grid():

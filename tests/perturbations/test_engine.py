@@ -102,7 +102,7 @@ def test_what_does_not_wait_is_done_before_waiting():
 
 
 def test_a_class_that_waits_does_not_keep_the_others_from_being_bisected():
-    ladders = {name: [_shift(name, s) for s in (0.5, 1.0)] for name in ("a", "b")}
+    ladders = {name: [[_shift(name, s) for s in (0.5, 1.0)]] for name in ("a", "b")}
     ran = []
 
     def drop(shift, frames):
@@ -136,14 +136,40 @@ def test_bisection_ends_between_two_neighbouring_strengths(breaks_at, ran):
             seen.append(shift.strength)
         return 0.5 if shift.strength >= breaks_at else 0.0
 
-    shift_plan._bisect({"a": ladder}, drop, limit=0.1)
+    shift_plan._bisect({"a": [ladder]}, drop, limit=0.1)
     assert seen == ran
 
 
-def _shift(name, strength):
+@pytest.mark.parametrize(("breaks_at", "asked"), [(0.2, []), (0.5, [0.2]), (2.0, [1.0])])
+def test_the_runner_up_runs_once_at_the_strongest_harmless_strength(breaks_at, asked):
+    ladders = [[_shift("a", s, way) for s in (0.2, 0.5, 1.0)] for way in ("up", "down", "left")]
+    seen = []
+
+    def drop(shift, frames):
+        if frames == "current":
+            seen.append((shift.direction, shift.strength))
+        return 0.5 if shift.strength >= breaks_at else 0.0
+
+    shift_plan._bisect({"a": ladders}, drop, limit=0.1)
+
+    assert [one for one in seen if one[0] != "up"] == [("down", strength) for strength in asked]
+
+
+def test_directions_are_ranked_by_how_far_they_move_the_latent_at_their_strongest():
+    far = {"up": 1.0, "down": 3.0, "left": 2.0}
+    shifts = [_shift("a", s, way) for way in far for s in (1.0, 0.5)]
+
+    ranked = shift_plan._directions(shifts, lambda shift: far[shift.direction] * shift.strength)
+
+    assert [[(s.direction, s.strength) for s in ladder] for ladder in ranked["a"]] == [
+        [(way, 0.5), (way, 1.0)] for way in ("down", "left", "up")
+    ]
+
+
+def _shift(name, strength, direction="up"):
     from perturbations.nuisances.nuisance import Shift
 
-    return Shift(name, "up", strength, strength, "px", 0.0)
+    return Shift(name, direction, strength, strength, "px", 0.0)
 
 
 # --- whole runs ---------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class ReadsMuchTogether(known.ColourBlind):
 
     def place(self, places, looks):
         both = np.abs(looks[:, :1]) * np.abs(looks[:, 9:10])
-        return places + 0.04 * np.maximum(both - 600, 0)
+        return places + 0.04 * np.maximum(both - 1200, 0)
 
 
 class ReadsBothTogether(known.ColourBlind):
