@@ -1,6 +1,6 @@
 """Does an audit find what is wrong with a model, and nothing else?
 
-    python -m tests.benchmarks.audit_validity [--repetitions 40] [--perfect 100] [--write]
+    python -m tests.benchmarks.audit_validity [--repetitions 20] [--perfect 100] [--write]
 
 Audits every known model of the expected matrix (audit_validity.yaml, fixed before the first run)
 again and again, with other cases, episodes and noise each time; prints which claims failed how
@@ -169,7 +169,7 @@ def _load() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repetitions", type=int, default=40, help="audits of each model")
+    parser.add_argument("--repetitions", type=int, default=20, help="audits of each model")
     parser.add_argument("--perfect", type=int, default=100, help="audits of the perfect model")
     parser.add_argument("--only", nargs="+", help="models by name")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)

@@ -1,9 +1,12 @@
 """What stands below the tables: what perfect models leave on record, what nobody asks, how long."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.audit_validity_table import Found, RowResult
+
+_FEW = 3
 
 
 def blind_spots(results: Sequence[RowResult]) -> str:
@@ -42,9 +45,18 @@ def unasked(results: Sequence[RowResult]) -> str:
         "Decided, and broken by no model": decided - broken,
         "Broken by a model, though no entry asks for it": broken - needed,
     }
-    return "\n".join(
-        f"- {words}: {', '.join(sorted(claims)) or 'none'}." for words, claims in lines.items()
+    return "\n".join(f"- {words}: {_listed(claims)}." for words, claims in lines.items())
+
+
+def _listed(claims: set[str]) -> str:
+    """Claims by name, those of one monitor as their number."""
+    of_monitors = Counter(
+        claim.split(".")[1] for claim in claims if claim.count(".") > 1 and "monitor." in claim
     )
+    many = {name for name, num in of_monitors.items() if num > _FEW}
+    named = sorted(c for c in claims if not c.startswith(tuple(f"monitor.{n}." for n in many)))
+    named += [f"{of_monitors[name]} of monitor.{name}" for name in sorted(many)]
+    return ", ".join(named) or "none"
 
 
 @dataclass(frozen=True)

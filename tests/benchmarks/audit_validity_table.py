@@ -119,6 +119,12 @@ class RowResult:
             for audit in self.audits
         )
 
+    def times_all_found(self) -> int:
+        """Audits in which every `must` is found."""
+        musts = [entry for entry in self.row.entries if entry.expect == "must"]
+        one_by_one = [RowResult(self.row, (audit,)) for audit in self.audits]
+        return sum(all(one.times_found(entry) for entry in musts) for one in one_by_one)
+
     def least_held(self, entry: Entry) -> tuple[str, int]:
         """Of the claims that the entry fits, that which holds in fewest audits, and in how many."""
         own = [f for audit in self.audits for f in audit if self.row.entry(f.claim) is entry]
@@ -213,12 +219,19 @@ def finding_table(results: Sequence[RowResult]) -> str:
         if any(entry.expect in SOUND for entry in result.row.entries):
             wrong = sum(map(bool, result.false_findings()))
             lines.append(_line(result, "any that is sound", "must not", wrong, num))
+    planted = [one for one in results if any(e.expect == "must" for e in one.row.entries)]
+    times, num = sum(one.times_all_found() for one in planted), sum(len(o.audits) for o in planted)
+    lines.append(_told("all with a defect", "every must", "must", times, num))
     return "\n".join(lines)
 
 
 def _line(result: RowResult, claim: str, expected: str, times: int, num: int) -> str:
+    return _told(result.row.name, claim, expected, times, num)
+
+
+def _told(name: str, claim: str, expected: str, times: int, num: int) -> str:
     share = "not run"
     if num >= 2:
         found = clopper_pearson(times, num)
         share = f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
-    return f"| {result.row.name} | {claim} | {expected} | {times} of {num} | {share} |"
+    return f"| {name} | {claim} | {expected} | {times} of {num} | {share} |"

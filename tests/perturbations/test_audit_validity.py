@@ -151,6 +151,14 @@ def test_what_nobody_asks_is_listed():
     ]
 
 
+def test_many_claims_of_one_monitor_are_told_by_their_number():
+    audit = tuple(claim(f"monitor.shell.{n}", "unknown") for n in "abcd")
+
+    assert "Never decided: cost, 4 of monitor.shell." in (
+        unasked([result((*audit, claim("cost", "unknown")))])
+    )
+
+
 def test_what_did_not_run_misses_its_bar():
     assert missed_bars([result()], BARS) == ["Model: not run"]
 
@@ -171,6 +179,15 @@ def test_tables_name_every_model_and_every_must():
     assert "| monitor.surprise.teleport | must: blind | 2 of 2 | 1.00 [0.16, 1.00] |" in (
         finding_table(found)
     )
+
+
+def test_models_are_told_together_by_audits_in_which_nothing_is_missed():
+    missing = (claim("monitor.surprise.teleport", "unknown", "inconclusive"),)
+
+    table = finding_table([result(SEEN, SEEN, missing), result(SEEN), result(KNOWN, row=KNOWING)])
+
+    assert "| all with a defect | every must | must | 3 of 4 |" in table
+    assert "| Oracle | drift.* | must hold | 1 of 1 | not run |" in table
 
 
 def test_the_matrix_plants_at_least_25_defects_and_gives_every_reason():
