@@ -6,7 +6,7 @@ from functools import partial
 from envelope.claims.evidence import Evidence
 from envelope.claims.rules import MODEL, OUTCOMES, SEARCH, Judged, Rule
 from envelope.claims.words import at_least, figures, number, settle
-from envelope.records import CalibratedMonitor, Claim, Criteria, Verdict
+from envelope.records import CalibratedMonitor, Claim, Criteria, Measurement, Verdict
 from envelope.records.units import in_unit, plain
 
 _LENGTH = "planner_scope.conventions.budget_env_steps"
@@ -132,6 +132,22 @@ def _detection(evidence: Evidence, criteria: Criteria, name: str, violation: str
     if verdict == "fails":
         return Judged("fails", "blind", reason, [measurement], found)
     if verdict == "holds" and positive_control(evidence, criteria, name):
+        reason += _beside_the_floor(evidence, measurement)
         return Judged("holds", "detected", reason, [measurement], found)
     reason += NO_CONTROL if verdict == "holds" else f"; {settle(found, rate)}"
     return Judged("unknown", "inconclusive", reason, [measurement], found)
+
+
+def _beside_the_floor(evidence: Evidence, detection: Measurement) -> str:
+    """How much more than the bare change of pixels a monitor detects, where that was measured."""
+    same = {key: value for key, value in detection.condition.items() if key != "unit"}
+    found = [one.estimate for one in evidence.find("voe/beats_floor", **same) if one.estimate]
+    if len(found) != 1:
+        return ""
+    more = figures(found[0], 0)
+    if found[0].low > 0:
+        return f"; {more} more than by the bare change of pixels"
+    return (
+        f"; the bare change of pixels sees it as well (the monitor detects {more} more), so the "
+        "monitor is not shown to add anything there"
+    )

@@ -56,6 +56,35 @@ def test_the_claim_is_about_the_magnitude_of_the_criteria_alone():
     assert claim_of(found, "monitor.surprise.teleport").verdict == "holds"
 
 
+@pytest.mark.parametrize(
+    ("low", "value", "high", "words"),
+    [
+        (0.1, 0.2, 0.3, "0.20 [0.10, 0.30] more than by the bare change of pixels"),
+        (-0.05, -0.01, 0.03, "(the monitor detects -0.01 [-0.05, 0.03] more)"),
+        (0.0, 0.0, 0.03, "is not shown to add anything there"),
+    ],
+)
+def test_what_is_detected_says_whether_the_bare_change_of_pixels_sees_it_as_well(
+    low, value, high, words
+):
+    found = measurements()
+    teleport = {"monitor": "surprise", "violation": "teleport", "magnitude": 80.0}
+    [one] = [
+        m
+        for m in found.summaries
+        if m.quantity == "detection" and teleport.items() <= m.condition.items()
+    ]
+    floor = with_interval(low, value, high)(one).model_copy(update={"quantity": "beats_floor"})
+    beside = found.model_copy(update={"summaries": [*found.summaries, floor]})
+
+    claim = claim_of(found, "monitor.surprise.teleport")
+    with_floor = claim_of(beside, "monitor.surprise.teleport")
+
+    assert with_floor.verdict == claim.verdict == "holds"
+    assert words in with_floor.reason
+    assert "pixels" not in claim.reason
+
+
 def test_a_monitor_that_never_fires_is_not_healthy():
     found = replaced("voe/detection", with_interval(0.0, 0.0, 0.06), monitor="surprise")
 
