@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envelope.errors import EnvelopeError
-from envelope.records import NotMeasured
+from envelope.records import NotMeasured, RecordedEpisodes
 from perturbations.statistics.spectra import MIN_STATES
 from perturbations.statistics.stats import CONFIDENCE
 
@@ -145,23 +145,35 @@ def left_out(bench: "Bench", suites: Sequence[str]) -> list[NotMeasured]:
         "thresholds were set on recorded episodes, whose actions somebody else chose",
     )
     if not data.is_held_out:
-        is_same = data.digest in seen_in_training(bench.model)
-        say(
-            "episodes that the model was not trained on",
-            f"{data.name} is a data set that it was trained on"
-            if is_same
-            else "the checkpoint does not say what it was trained on",
-            "measure on episodes that were held out"
-            if is_same
-            else "train it with lewm train, or import it with --data",
-        )
+        say("episodes that the model was not trained on", *_why_not_held_out(bench.model, data))
     return found
 
 
-def is_held_out(model: "WorldModel", digest: str) -> bool:
+def _why_not_held_out(model: "WorldModel", data: RecordedEpisodes) -> tuple[str, str]:
+    """The reason, and what would settle it."""
+    seen = seen_in_training(model)
+    if data.digest in seen:
+        return (
+            f"{data.name} is a data set that it was trained on",
+            "measure on episodes that were held out",
+        )
+    if "" in seen:
+        return (
+            "the checkpoint does not say what it was trained on",
+            "train it with lewm train, or import it with --data",
+        )
+    return (
+        f"{data.name} is another data set than it was trained on, and nobody gave their word that "
+        "none of its episodes is in both",
+        "say --held-out if so it is",
+    )
+
+
+def may_be_held_out(model: "WorldModel", digest: str) -> bool:
     """Whether a model says all that it was trained and tuned on, and this data set is none of it.
 
-    Of a part of the same data, or of the same episodes in another file, nothing is known here.
+    Of a part of the same data, or of the same episodes in another file, nothing is known here: that
+    there is none takes somebody's word.
     """
     return not {digest, ""} & seen_in_training(model)
 

@@ -11,7 +11,8 @@ from envelope.records import Claim, Measurements, RecordedEpisodes
 NEEDS_SIMULATOR = "needs a simulator: recorded episodes only"
 SETTLE = "a run in a simulator of this world, without --data"
 _NEEDS_TRUE_STATE = "needs the true state, and the data set has no column of it"
-_NOT_DRIVEN = " On recorded episodes, which no planner drove."
+_NOT_DRIVEN = " On recorded episodes, which no planner drove"
+_BY_DECLARATION = " and, as whoever measured says, the model was not trained on"
 _NOT_HELD_OUT = "not shown on episodes that the model was not trained on"
 _RUN_THE_WORLD = {"planning", "worst_case", "exploitation"}
 _EPISODES = "input_scope.recorded_episodes"
@@ -56,7 +57,8 @@ def _settled(
         )
     if claim.id not in (DRIFT, _ACTIONS) and not claim.id.startswith("monitor."):
         return claim.model_copy(update={"rests_on": rests_on})
-    changes: dict[str, object] = {"statement": claim.statement + _NOT_DRIVEN, "rests_on": rests_on}
+    statement = f"{claim.statement}{_NOT_DRIVEN}{_BY_DECLARATION if data.is_held_out else ''}."
+    changes: dict[str, object] = {"statement": statement, "rests_on": rests_on}
     doubts = [] if data.is_held_out else [_NOT_HELD_OUT]
     if is_too_short and claim.id.endswith(".false_alarms"):
         doubts.append(is_too_short)

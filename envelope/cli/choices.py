@@ -36,6 +36,8 @@ class Choices:
     """Name of the world; None for the one in the checkpoint's training record."""
     data: str | None = None
     """Data set that takes the place of the world; None for a simulator."""
+    is_held_out: bool = False
+    """Whether somebody gives their word that the model was trained on none of its episodes."""
     adapter: str = "lewm"
     seed: int = 0
     device: str = "cpu"

@@ -23,6 +23,11 @@ from envelope.records import Timing
     metavar="EPISODES",
     help="Recorded episodes instead of a simulator; what needs one stays unknown.",
 )
+@click.option(
+    "--held-out",
+    is_flag=True,
+    help="Your word that the model was trained on none of these episodes; it is recorded.",
+)
 @click.option("--adapter", default="lewm", show_default=True, help="How to read the checkpoint.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder to write; MODEL's stem + .envelope."
@@ -70,6 +75,7 @@ def command(
     model: Path,
     world: str | None,
     data: str | None,
+    held_out: bool,
     adapter: str,
     out: Path | None,
     profile: str,
@@ -92,7 +98,7 @@ def command(
     \b
     Example:
         envelope measure --model ckpt.pt --sign-key lab.key
-        envelope measure --model ckpt.pt --data episodes.h5
+        envelope measure --model ckpt.pt --data episodes.h5 --held-out
 
     Exit status: 0 when all planned cells ran, 2 when one crashed or nothing could be
     measured.
@@ -114,6 +120,11 @@ def command(
             "--data is empty, so no data set is named",
             next_step="name one, or leave --data out to measure in a simulator",
         )
+    if held_out and data is None:
+        raise BadFile(
+            "--held-out is about recorded episodes, and --data names none",
+            next_step="name them with --data, or leave --held-out out: a simulator draws its own",
+        )
     files = Folder(out or folder_beside(model))
     if sign_key is not None:
         from envelope.keyfiles import read_private_key
@@ -130,6 +141,7 @@ def command(
         suites=tuple(name for name in SUITES if not chosen or name in chosen),
         world=world,
         data=data,
+        is_held_out=held_out,
         adapter=adapter,
         seed=seed,
         device=device,

@@ -16,7 +16,13 @@ from lewm.data.windows import ActionStats
 from lewm.worlds.recorded import RecordedWorld
 from perturbations.episodes import Cases, Episodes
 from perturbations.profiles import Profile
-from perturbations.recorded import is_held_out, least_shares, share_out, wanted_shares
+from perturbations.recorded import (
+    least_shares,
+    may_be_held_out,
+    seen_in_training,
+    share_out,
+    wanted_shares,
+)
 from perturbations.seeding import derive_seed
 
 NO_CASES = Cases(np.empty((0, 0)), np.empty((0, 0)), goal_offset_env_steps=0)
@@ -62,6 +68,7 @@ def lay_out(
     model_steps: int,
     false_alarms: float,
     seed: int,
+    declared_held_out: bool = False,
 ) -> LaidOut:
     """Give the episodes of a data set out, each to one purpose, in an order drawn from the seed.
 
@@ -70,7 +77,8 @@ def lay_out(
 
     Raises:
         EnvelopeError: there are too few; the message has the number needed. Or their actions are in
-            other units than those that the model was trained on.
+            other units than those that the model was trained on. Or they are declared held out, and
+            the checkpoint says otherwise.
         LewmError: an episode holds what is not a number.
     """
     block, least = model.block_size, least_shares(false_alarms)
@@ -82,6 +90,14 @@ def lay_out(
     )
     wanted = wanted_shares(profile, steps, false_alarms)
     rng = np.random.default_rng(derive_seed(seed, "recorded"))
+    digest = world.digest()
+    if declared_held_out and digest in seen_in_training(model):
+        raise EnvelopeError(
+            f"--held-out says that the model was trained on none of {world.of}, and its checkpoint "
+            f"names that very data set ({digest[:12]})",
+            next_step="measure on other episodes, or leave --held-out out: what rests on it stays "
+            "unknown",
+        )
     usable = np.flatnonzero(world.lengths >= steps * block)
     chosen: list[int] = []
     half = steps * block // 2
@@ -104,7 +120,6 @@ def lay_out(
     )
     _require_units(world, model, calibration)
     world.lend(_one_state_each(world, parts[3], rng))
-    digest = world.digest()
     return LaidOut(
         calibration=calibration,
         scoring=scoring,
@@ -117,7 +132,7 @@ def lay_out(
             model_steps_per_episode=steps,
             columns=list(world.columns),
             state_column=world.state_column,
-            is_held_out=is_held_out(model, digest),
+            is_held_out=declared_held_out and may_be_held_out(model, digest),
             num_fitting_episodes=shares.fitting,
             num_states=shares.states,
         ),

@@ -147,6 +147,7 @@ def _given_out(
             model_steps=num_blocks,
             false_alarms=choices.criteria.false_alarms_per_episode,
             seed=seed,
+            declared_held_out=choices.is_held_out,
         )
         return {"cases": NO_CASES, **laid._asdict()}
     profile = replace(profile, model_steps_per_episode=num_blocks)

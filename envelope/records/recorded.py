@@ -20,6 +20,7 @@ class RecordedEpisodes(Record):
     """Column of the true state; empty where there is none."""
     num_fitting_episodes: int = Field(ge=1)
     is_held_out: bool = Field(default=False, exclude_if=lambda is_held_out: not is_held_out)
-    """True where the checkpoint says what it was trained and tuned on, and it is no such data."""
+    """True where whoever measured gave their word that the model was trained on none of these, and
+    the checkpoint says what it was trained and tuned on, and names another data set."""
     num_states: int = Field(ge=1)
     """Episodes that give one frame each to what is said of latents alone."""

@@ -328,6 +328,12 @@ def test_data_that_are_not_there_are_refused(around, tmp_path):
     measure(around, tmp_path / "none.h5", tmp_path / "out").refused(2, "none.h5")
 
 
+def test_a_word_about_episodes_that_are_not_named_is_refused(around, tmp_path):
+    envelope(
+        *("measure", "--model", around / "ckpt.pt", "--out", tmp_path / "out", "--held-out")
+    ).refused(2, "--held-out is about recorded episodes, and --data names none")
+
+
 @pytest.mark.parametrize("data", ["", " "])
 def test_an_empty_name_is_no_data_set(data, around, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -28,7 +28,7 @@ def source(num=NUM_EPISODES, *, seed=11, num_env_steps=60, has_states=True):
     return MemorySource(SimpleNamespace(**parts, **({"states": made.states} if has_states else {})))
 
 
-def recorded_bench(model, *, data=None, profile=PROFILE, **changes):
+def recorded_bench(model, *, data=None, profile=PROFILE, is_held_out=True, **changes):
     """A bench for a model of the dot world, on recorded episodes alone, by default held out."""
     if not hasattr(model, "training"):
         model.training = {"data": {"digest": "0" * 64}}
@@ -41,6 +41,7 @@ def recorded_bench(model, *, data=None, profile=PROFILE, **changes):
         model_steps=profile.model_steps_per_episode,
         false_alarms=0.05,
         seed=7,
+        declared_held_out=is_held_out,
     )
     parts = {
         "model": model,

@@ -139,7 +139,10 @@ def test_what_is_said_of_recorded_episodes_holds_for_them_and_lapses_with_who_dr
     for name in OF_EPISODES:
         claim = judged()[name]
         assert claim.verdict == "holds", claim.reason
-        assert claim.statement.endswith("On recorded episodes, which no planner drove.")
+        assert claim.statement.endswith(
+            "On recorded episodes, which no planner drove and, as whoever measured says, "
+            "the model was not trained on."
+        )
         assert covers(claim.rests_on, "input_scope.driven_by")
     for name in ("representation.steady", "representation.effective_rank"):
         assert not covers(judged()[name].rests_on, "input_scope.driven_by")
@@ -167,20 +170,29 @@ def trained_on(digest, *tuned_on):
 
 
 @pytest.mark.parametrize(
-    ("model", "word"),
+    ("model", "is_declared", "word"),
     [
-        (lambda own: trained_on(own), "is a data set that it was trained on"),
-        (lambda own: trained_on("0" * 64, own), "is a data set that it was trained on"),
-        (lambda own: trained_on(""), "does not say what it was trained on"),
-        (lambda own: trained_on("0" * 64), ""),
+        (lambda own: trained_on(own), False, "is a data set that it was trained on"),
+        (lambda own: trained_on("0" * 64, own), False, "is a data set that it was trained on"),
+        (lambda own: trained_on(""), True, "does not say what it was trained on"),
+        (lambda own: trained_on("0" * 64), False, "nobody gave their word"),
+        (lambda own: trained_on("0" * 64), True, ""),
     ],
 )
-def test_episodes_are_held_out_where_the_model_says_what_it_was_trained_on(model, word):
+def test_held_out_takes_a_word_and_a_checkpoint_that_names_other_data(model, is_declared, word):
     data = source(149)
-    bench = recorded_bench(model(data.digest()), data=data, criteria=CRITERIA)
+    bench = recorded_bench(
+        model(data.digest()), data=data, criteria=CRITERIA, is_held_out=is_declared
+    )
     said = {one.what: one.reason for one in left_out(bench, ())}
     assert bench.recorded.is_held_out == (not word)
     assert word in said.get("episodes that the model was not trained on", "")
+
+
+def test_a_word_that_the_checkpoint_contradicts_is_refused():
+    data = source(149)
+    with pytest.raises(EnvelopeError, match="its checkpoint names that very data set"):
+        recorded_bench(trained_on(data.digest()), data=data, is_held_out=True)
 
 
 def test_without_true_states_distance_is_unknown_and_pixels_judge_the_clips():
