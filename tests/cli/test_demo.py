@@ -1,11 +1,14 @@
 """`envelope demo`: every step ends as it should, and a step that does not is said."""
 
 from pathlib import Path
+from subprocess import CompletedProcess
+from types import SimpleNamespace
 
 import pytest
 
+from envelope.criteria import load_criteria
 from tests.cli.commands import envelope, run
-from tests.cli.making import awake_checkpoint
+from tests.cli.making import awake_checkpoint, loose_criteria
 
 STATUSES = [0, 0, 0, 0, 1, 3]
 """keygen, measure, verify; check as measured, further ahead, with a changed weight."""
@@ -25,8 +28,15 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("small_profile")
 def test_the_whole_line_ends_as_it_should_on_any_model(elsewhere, monkeypatch):
+    """By the commands of this process, with few cases; the slow test has the installed ones."""
     awake_checkpoint(Path("any.pt"))
+    loose_criteria(Path("loose.yaml"))
+    criteria = load_criteria(Path("loose.yaml"))
+    here = SimpleNamespace(run=lambda line, **_: CompletedProcess(line, envelope(*line[3:]).status))
+    monkeypatch.setattr("envelope.cli.demo.subprocess", here)
+    monkeypatch.setattr("envelope.criteria.default_criteria", lambda: criteria)
     monkeypatch.setattr("lewm.pretrained.bundled", lambda name: elsewhere / "any.pt")
 
     done = envelope("demo")

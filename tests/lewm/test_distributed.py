@@ -14,6 +14,7 @@ from lewm.data.file_source import FileSource
 from lewm.data.windows import Windows
 from lewm.errors import LewmError
 from lewm.training.distributed import mean_over_ranks, num_ranks, rank, share_of
+from tests.cli.commands import lewm
 from tests.lewm.ranks import REGULARIZERS, losses_and_gradients
 
 ROOT = Path(__file__).parents[2]
@@ -78,32 +79,32 @@ def test_two_ranks_give_the_statistics_and_gradients_of_one(
         assert (found[name] - expected[name]).abs().max().item() <= tolerance * scale, name
 
 
-def trained(folder: Path, *words: object, ranks: int = 1) -> Checkpoint:
+def trained(folder: Path, *words: str, ranks: int = 1) -> Checkpoint:
     """`lewm train` on the folder's episodes, by several processes that torchrun starts."""
     out = folder / f"{ranks}.pt"
-    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", ranks, "-m")
-    done = subprocess.run(
-        [sys.executable, "-m", *map(str, torchrun if ranks > 1 else ())]
-        + ["lewm.cli", "train", "--data", str(folder / "data.h5"), "--out", str(out)]
-        + [str(word) for word in words],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("sha256") == 1
+    train = ("train", "--data", str(folder / "data.h5"), "--out", str(out), *words)
+    if ranks == 1:
+        done = lewm(*train)
+        assert done.status == 0, done
+    else:
+        torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks), "-m")
+        started = subprocess.run(
+            [sys.executable, "-m", *torchrun, "lewm.cli", *train],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert started.returncode == 0, started.stderr[-3000:]
+        assert started.stdout.count("sha256") == 1
     return load_checkpoint(out)
 
 
 def test_torchrun_trains_on_two_processes_as_on_one(tmp_path):
-    collect = ("collect", "--episodes", "2", "--length", "30", "--out", tmp_path / "data.h5")
-    subprocess.run(
-        [sys.executable, "-m", "lewm.cli", *map(str, collect)], cwd=ROOT, check=True,
-        capture_output=True,
-    )  # fmt: skip
-    words = ("--updates", 12, "--batch-size", 8, "--kernels", "torch", "--save-every", 5)
+    collected = lewm("collect", "--episodes", "2", "--length", "30", "--out", tmp_path / "data.h5")
+    assert collected.status == 0, collected
+    words = ("--updates", "12", "--batch-size", "8", "--kernels", "torch", "--save-every", "5")
 
     one = trained(tmp_path, *words)
     two = trained(tmp_path, *words, ranks=2)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lewm.errors import LewmError
 from lewm.training.train import TrainResult, train
 from lewm.training.train_state import StateFile
 from lewm.training.updates import Updater
+from tests.cli.commands import lewm
 from tests.lewm.dots import record
 from tests.lewm.test_train import CONFIG, MODEL
 
@@ -102,26 +104,26 @@ def test_a_checkpoint_is_not_a_state(tmp_path):
         run(path, resume=True)
 
 
-def test_a_run_killed_by_the_system_ends_in_the_same_file(tmp_path):
-    words = [sys.executable, "-m", "lewm.cli"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def test_a_run_killed_by_the_system_ends_in_the_same_file(tmp_path, one_thread):
+    data = tmp_path / "data.h5"
+    collected = lewm(
+        "collect", "--size-px", "16", "--episodes", "4", "--length", "24", "--out", data
+    )
+    assert collected.status == 0, collected
 
-    def command(*more: object) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*words, *map(str, more)], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+    def training(out: str) -> tuple[str | Path, ...]:
+        return (
+            *("train", "--preset", "tiny", "--data", data, "--kernels", "torch"),
+            *("--updates", "150", "--batch-size", "8", "--save-every", "10"),
+            *("--out", tmp_path / out),
         )
 
-    collect = ("collect", "--size-px", 16, "--episodes", 4, "--length", 24)
-    assert command(*collect, "--out", tmp_path / "data.h5").wait(timeout=120) == 0
-
-    def training(out: str, *more: object) -> subprocess.Popen[bytes]:
-        return command(
-            *("train", "--preset", "tiny", "--data", tmp_path / "data.h5", "--kernels", "torch"),
-            *("--updates", 150, "--batch-size", 8, "--save-every", 10, "--out", tmp_path / out),
-            *more,
-        )
-
-    killed = training("killed.pt")
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "lewm.cli", *map(str, training("killed.pt"))],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+    )
     state = tmp_path / "killed.pt.state"
     patience = time.monotonic() + 120
     while not state.exists() and time.monotonic() < patience:
@@ -129,11 +131,21 @@ def test_a_run_killed_by_the_system_ends_in_the_same_file(tmp_path):
     killed.send_signal(signal.SIGKILL)
     assert killed.wait(timeout=60) == -signal.SIGKILL
     assert not (tmp_path / "killed.pt").exists()
-    assert training("killed.pt", "--resume").wait(timeout=120) == 0
-    assert training("whole.pt").wait(timeout=120) == 0
+    for words in ((*training("killed.pt"), "--resume"), training("whole.pt")):
+        done = lewm(*words)
+        assert done.status == 0, done
 
     assert (tmp_path / "killed.pt").read_bytes() == (tmp_path / "whole.pt").read_bytes()
     assert not list(tmp_path.glob("*.state*"))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As many as the process that is killed."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def test_a_state_gone_wrong_does_not_replace_the_last_good_one(tmp_path, monkeypatch):
