@@ -62,12 +62,12 @@ class LeRobotSource(Closing):
                 f"{name} lacks action; it holds {', '.join(sorted(self._data.features))}",
                 next_step="choose a data set that says what was done",
             )
-        episodes = _array(self._data.hf_dataset["episode_index"]).astype(np.int64)
+        episodes = self._column("episode_index").astype(np.int64)
         change = np.flatnonzero(np.diff(episodes)) + 1
         self.offsets = np.concatenate([[0], change]).astype(np.int64)
         self.lengths = np.diff(np.concatenate([self.offsets, [len(episodes)]])) - 1
         self._table = {
-            column: _array(self._data.hf_dataset[column])
+            column: self._column(column)
             for column in self._data.features
             if column not in self._data.meta.camera_keys and column not in _FEATURES_OF_A_ROW
         }
@@ -134,6 +134,18 @@ class LeRobotSource(Closing):
                 sha.update(f"\n{files_digest(part)}  {part.name}".encode())
             self._digest = sha.hexdigest()
         return self._digest
+
+    def _column(self, name: str) -> NDArray[Any]:
+        """All rows of a column that is no camera's; without the others, no frame is decoded."""
+        table = self._data.hf_dataset
+        try:
+            narrow = getattr(table, "select_columns", None)
+            return _array((narrow([name]) if narrow else table)[name])
+        except Exception as error:  # the package raises what its dependencies do
+            raise LewmError(
+                f"lerobot cannot read {name} of {self._name}: {type(error).__name__}: {error}",
+                next_step="check that its files are whole",
+            ) from error
 
     def _frame(self, row: int) -> NDArray[np.uint8]:
         try:

@@ -393,6 +393,25 @@ def test_a_lerobot_data_set_that_cannot_be_opened_is_refused(name, words):
 
 
 @pytest.mark.usefixtures("lerobot")
+def test_opening_a_lerobot_data_set_reads_each_column_without_the_frames(monkeypatch):
+    rows = FakeLeRobot.hf_dataset
+
+    class Table:
+        def select_columns(self, names):
+            return {name: rows[name] for name in names}
+
+        def __getitem__(self, name):
+            raise OSError("decodes every frame of the row")
+
+    monkeypatch.setattr(FakeLeRobot, "hf_dataset", Table())
+    with open_source("lerobot://lab/arm") as source:
+        assert source.lengths.tolist() == [4, 3]
+    monkeypatch.delattr(Table, "select_columns")
+    with pytest.raises(LewmError, match="lerobot cannot read episode_index of lab/arm: OSError"):
+        open_source("lerobot://lab/arm")
+
+
+@pytest.mark.usefixtures("lerobot")
 def test_a_frame_that_lerobot_cannot_decode_is_refused(monkeypatch):
     def broken(self, row):
         raise OSError("broken data stream when reading image file")
