@@ -118,7 +118,7 @@ def _usable_horizon(evidence: Evidence, limit: float, horizon: int) -> Judged:
         f"{_usable_words(evidence, usable)}"
     )
     if verdict == "unknown":
-        reason += f"; {settle(found, limit)}"
+        reason += f"; {settle(found, limit, evidence.plan, 'episodes')}"
     return Judged(
         verdict, OUTCOMES[verdict], reason, [known.measurement for known in points], usable
     )
@@ -189,7 +189,7 @@ def _goal_offset(evidence: Evidence, criteria: Criteria, planner: PlannerScope) 
     kept = [point[0] for point in takewhile(lambda p: verdicts[p[0]] == "holds", points)]
     reason += f"; kept from {number(kept[0])} to {number(kept[-1])}" if kept else "; kept at none"
     if verdict == "unknown":
-        reason += f"; {settle(found, limit)}"
+        reason += f"; {settle(found, limit, evidence.plan)}"
     return Judged(
         verdict, OUTCOMES[verdict], reason, [known.measurement for _, known in points], found
     )

@@ -105,7 +105,7 @@ def _false_alarms(evidence: Evidence, criteria: Criteria, monitor: CalibratedMon
         verdict = "holds"
         reason += f"; the threshold keeps it with 95 % confidence, by {calibration} episodes"
     else:
-        reason += f"; {settle(found, limit)}"
+        reason += f"; {settle(found, limit, evidence.plan, 'episodes')}"
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)
 
 
@@ -134,7 +134,9 @@ def _detection(evidence: Evidence, criteria: Criteria, name: str, violation: str
     if verdict == "holds" and positive_control(evidence, criteria, name):
         reason += _beside_the_floor(evidence, measurement)
         return Judged("holds", "detected", reason, [measurement], found)
-    reason += NO_CONTROL if verdict == "holds" else f"; {settle(found, rate)}"
+    reason += (
+        NO_CONTROL if verdict == "holds" else f"; {settle(found, rate, evidence.plan, 'episodes')}"
+    )
     return Judged("unknown", "inconclusive", reason, [measurement], found)
 
 

@@ -149,7 +149,8 @@ def _judge(
             reason = f"{'; '.join(reasons)}; allowed {number(limit)}; {words}"
             return Judged("fails", outcome, reason, [*evidence_so_far, *alarms], drop)
         if verdict != "holds":
-            reason = f"{'; '.join(reasons)}; allowed {number(limit)}; {settle(drop, limit)}"
+            reasons += [f"allowed {number(limit)}", settle(drop, limit, evidence.plan)]
+            reason = "; ".join(reasons)
             return Judged("unknown", "inconclusive", reason, evidence_so_far, drop)
     worst = max(known, key=lambda one: one.estimate.high)
     return Judged("holds", "robust", "; ".join(reasons), [one for one, _ in known], worst.estimate)

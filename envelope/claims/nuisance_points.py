@@ -113,7 +113,7 @@ def _point(
         loss += f"; allowed {number(limit)}"
         if found.low > limit:
             loss += f"; one of {num} cells may come so far by chance"
-        loss += f"; {settle(of_all, limit)}"
+        loss += f"; {settle(of_all, limit, evidence.plan)}"
     return Point(*at, outcome, loss, Known(drop, found), alarms)
 
 

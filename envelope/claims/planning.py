@@ -96,7 +96,7 @@ def _success(evidence: Evidence, limit: float, shown_by: Sequence[Measurement]) 
         f"{streams} stream{'s' if streams > 1 else ''}; needed >= {number(limit)}"
     )
     if verdict == "unknown":
-        reason += f"; {settle(found, limit)}"
+        reason += f"; {settle(found, limit, evidence.plan)}"
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement, *shown_by], found)
 
 
@@ -115,7 +115,7 @@ def _above_floor(evidence: Evidence, counts: float) -> Judged:
     )
     reason += f", {least.estimate.episodes} cases; needed > 0"
     if verdict == "unknown":
-        reason += f"; {settle(least.estimate, 0)}"
+        reason += f"; {settle(least.estimate, 0, evidence.plan)}"
     return Judged(
         verdict, OUTCOMES[verdict], reason, [one.measurement for one in known], least.estimate
     )
@@ -130,5 +130,5 @@ def _share_of_ceiling(evidence: Evidence, limit: float) -> Judged:
         f"needed >= {number(limit)}"
     )
     if verdict == "unknown":
-        reason += f"; {settle(found, limit)}"
+        reason += f"; {settle(found, limit, evidence.plan)}"
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)

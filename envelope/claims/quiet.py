@@ -10,7 +10,7 @@ from envelope.claims.nuisance import Class
 from envelope.claims.nuisance_points import FAILING, FRAMES, Point, num_points
 from envelope.claims.rules import CLOSED_LOOP, OUTCOMES, Judged, Rule
 from envelope.claims.words import at_most, figures, number, settle
-from envelope.records import Claim, Criteria, Verdict
+from envelope.records import Claim, Criteria, Plan, Verdict
 
 
 def quiet_claims(
@@ -71,9 +71,9 @@ def _quiet(
         verdict = "fails"
     elif worst.estimate.low > limit:
         reason += f"; one of {num} cells may come so far by chance; "
-        reason += settle(among(worst.estimate, num), limit)
+        reason += settle(among(worst.estimate, num), limit, evidence.plan)
     elif every != {"holds"}:
-        reason += f"; {_open(points, limit)}"
+        reason += f"; {_open(points, limit, evidence.plan)}"
     elif positive_control(evidence, criteria, monitor):
         verdict = "holds"
     else:
@@ -81,16 +81,15 @@ def _quiet(
     return Judged(verdict, OUTCOMES[verdict], reason, [worst.measurement], worst.estimate)
 
 
-def _open(points: list[tuple[str, Point, Known | None]], limit: float) -> str:
+def _open(points: list[tuple[str, Point, Known | None]], limit: float, plan: Plan) -> str:
     """What keeps the claim from holding."""
     for name, point, found in points:
         if found is None:
             return f"no alarm rate is known at {number(point.amount)} of {name}"
         if at_most(found.estimate, limit) != "holds":
             rate = figures(found.estimate, limit)
-            return (
-                f"at {number(point.amount)} of {name} it is {rate}; {settle(found.estimate, limit)}"
-            )
+            more = settle(found.estimate, limit, plan)
+            return f"at {number(point.amount)} of {name} it is {rate}; {more}"
     return "every point is quiet"
 
 

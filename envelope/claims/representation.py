@@ -5,6 +5,7 @@ from functools import partial
 
 from envelope.claims.evidence import Evidence
 from envelope.claims.rules import MODEL, OUTCOMES, SEARCH, WORLD, Judged, Rule
+from envelope.claims.sizes import Counted
 from envelope.claims.words import at_least, figures, number, settle
 from envelope.records import Claim, Criteria, Family, Verdict
 
@@ -86,6 +87,8 @@ _QUANTITIES = {
     "actions": "action_sensitivity",
 }
 """What a claim is about, by what its cell asks."""
+_COUNTED: dict[str, Counted] = {"cloud": "states", "pairs": "pairs", "actions": "episodes"}
+"""What its estimate is over."""
 
 
 def _at_least(evidence: Evidence, asks: str, words: str, limit: float, units: str) -> Judged:
@@ -94,7 +97,7 @@ def _at_least(evidence: Evidence, asks: str, words: str, limit: float, units: st
     verdict = at_least(found, limit)
     reason = f"{words} {figures(found, limit)}, {found.episodes} {units}; needed >= {number(limit)}"
     if verdict == "unknown":
-        reason += f"; {settle(found, limit)}"
+        reason += f"; {settle(found, limit, evidence.plan, _COUNTED[asks])}"
     return Judged(verdict, OUTCOMES[verdict], reason, [measurement], found)
 
 

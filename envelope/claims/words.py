@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable
 
-from envelope.records import Estimate, Verdict
+from envelope.claims.sizes import Counted, profile_with
+from envelope.records import Estimate, Plan, Verdict
 
 _MOST_EPISODES = 1_000_000
 """Beyond this, saying how many episodes would settle something helps nobody."""
@@ -79,9 +80,17 @@ def episodes_to_settle(found: Estimate, limit: float) -> int | None:
     return max(found.episodes + 1, math.ceil(needed))
 
 
-def settle(found: Estimate, limit: float) -> str:
-    """What would settle an interval that straddles the limit, as the end of a sentence."""
+def settle(found: Estimate, limit: float, plan: Plan, counted: Counted = "cases") -> str:
+    """What would settle an interval that straddles the limit, as the end of a sentence.
+
+    Args:
+        found: of so many of what `counted` names.
+        limit: that it straddles.
+        plan: of the run; longer profiles than its own may have enough.
+        counted: what an episode of the estimate is.
+    """
     needed = episodes_to_settle(found, limit)
     if needed is None:
         return "too close to the limit for any number of episodes to settle it"
-    return f"about {needed} episodes would settle it four times in five"
+    longer = profile_with(needed, counted, plan)
+    return f"about {needed} episodes would settle it four times in five{longer}"

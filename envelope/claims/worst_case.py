@@ -76,7 +76,7 @@ def _judge(
         reason += f"; another planner stream loses {figures(chance, limit)} of them"
     reason += f"; allowed {number(limit)}"
     if verdict == "unknown":
-        reason += f"; {settle(found, limit)}"
+        reason += f"; {settle(found, limit, evidence.plan, 'worst_cases')}"
     own = {n: c for n, c in classes.items() if name in (_JOINT, n) and is_admitted(c)}
     scale = joint_scale if name == _JOINT else 1.0
     if not cell.condition.get("is_admitted") or not own:
