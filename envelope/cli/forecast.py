@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 WORTH_TELLING_SECONDS = 60.0
 _SLOW_PLAN_SECONDS = 1.0
-_PLANS_AT_ONCE, _FRAMES_AT_ONCE = 16, 32
+_PLANS_AT_ONCE, _FRAMES_AT_ONCE, _FRAMES_TO_DRAW = 16, 32, 4
 
 
 class Work(NamedTuple):
@@ -22,17 +22,30 @@ class Work(NamedTuple):
     """Searches of the planner's own size; larger ones count as several."""
     frames: int
     """Frames that the encoder sees, those of plans included."""
+    env_steps: int = 0
+    """Asked of a simulator that steps one state at a time."""
 
 
 _BEFORE = ("monitors", "episodes")
 """What is done before any suite, and for several of them."""
 IN_A_SIMULATOR: Mapping[str, Mapping[str, Work]] = {
+    "brief": {
+        "monitors": Work(0, 1_600, 0),
+        "episodes": Work(320, 650, 25_000),
+        "planning": Work(315, 1_900, 640_000),
+        "representation": Work(0, 2_600, 0),
+        "nuisance_shift": Work(1_200, 25_000, 40_000),
+        "voe": Work(0, 28_000, 200_000),
+        "horizon_drift": Work(0, 1_000, 30_000),
+        "exploitation": Work(100, 500, 60_000),
+    },
     "quick": {
         "monitors": Work(0, 3_200),
         "episodes": Work(640, 1_300),
         "planning": Work(630, 3_800),
         "representation": Work(0, 5_000),
         "nuisance_shift": Work(2_400, 50_000),
+        "cost": Work(5, 0),
         "voe": Work(0, 56_000),
         "exploitation": Work(670, 2_000),
     },
@@ -42,6 +55,7 @@ IN_A_SIMULATOR: Mapping[str, Mapping[str, Work]] = {
         "planning": Work(1_200, 7_200),
         "representation": Work(0, 7_300),
         "nuisance_shift": Work(11_500, 140_000),
+        "cost": Work(5, 0),
         "worst_case": Work(250, 900),
         "voe": Work(0, 94_000),
         "horizon_drift": Work(2_000, 15_000),
@@ -49,18 +63,21 @@ IN_A_SIMULATOR: Mapping[str, Mapping[str, Work]] = {
     },
 }
 """By profile and suite, with the default criteria: counted on a model that nobody trained. A good
-one solves its cases sooner, and is asked more."""
+one solves its cases sooner, and is asked more. `brief` is reckoned from its sizes, not counted; it
+alone says env steps, of which longer profiles take several times as many."""
 RECORDED: Mapping[str, Mapping[str, Work]] = {
     "quick": {
         "monitors": Work(0, 3_200),
         "representation": Work(0, 3_200),
         "nuisance_shift": Work(0, 11_000),
+        "cost": Work(5, 0),
         "voe": Work(0, 35_000),
     },
     "standard": {
         "monitors": Work(0, 3_900),
         "representation": Work(0, 4_300),
         "nuisance_shift": Work(0, 18_000),
+        "cost": Work(5, 0),
         "voe": Work(0, 58_000),
     },
 }
@@ -88,12 +105,18 @@ def foresee(bench: "Bench", suites: Iterable[str], *, has_cells: bool) -> Foreca
     except Exception:  # the cells will say what is wrong with the model
         return None
     seconds = work.frames * frame + work.plans * plan
+    is_slow = bench.recorded is None and getattr(bench.world, "steps_one_by_one", False)
+    step = _seconds_of_step(bench) if is_slow else 0.0
+    seconds += work.env_steps * step
     if seconds < WORTH_TELLING_SECONDS:
         return None
     parts = [f"{work.frames:,} frames of {frame:.2g} s"]
     if work.plans:
         parts.insert(0, f"{work.plans:,} plans of {plan:.2g} s")
-    more = "more than " if bench.profile.name == "deep" else ""
+    if is_slow and work.env_steps:
+        parts.append(f"{work.env_steps:,} env steps of {step:.2g} s")
+    is_more = bench.profile.name == "deep" or (is_slow and not work.env_steps)
+    more = "more than " if is_more else ""
     kept = "; cells of an earlier run that still fit are kept" if has_cells else ""
     return Forecast(
         seconds,
@@ -115,17 +138,30 @@ def work_of(bench: "Bench", suites: Iterable[str]) -> Work:
     return Work(
         sum(part.plans for part, _ in parts),
         round(sum(share * part.frames for part, share in parts)),
+        sum(part.env_steps for part, _ in parts),
     )
 
 
 def _seconds_of_frame(bench: "Bench") -> float:
-    frames = bench.world.render(bench.scoring.states[:_FRAMES_AT_ONCE, 0])
-    return _spent(lambda: latents.encode_frames(bench.model, frames).cpu()) / len(frames)
+    """Of encoding it, and of drawing it where that is done one by one as well."""
+    states = bench.scoring.states[:_FRAMES_AT_ONCE, 0]
+    frames = bench.world.render(states)
+    drawing = 0.0
+    if getattr(bench.world, "steps_one_by_one", False):
+        few = states[:_FRAMES_TO_DRAW]
+        drawing = _spent(lambda: bench.world.render(few)) / len(few)
+    return drawing + _spent(lambda: latents.encode_frames(bench.model, frames).cpu()) / len(frames)
+
+
+def _seconds_of_step(bench: "Bench") -> float:
+    states = bench.scoring.states[:_FRAMES_AT_ONCE, 0]
+    actions = bench.scoring.actions[: len(states), 0]
+    return _spent(lambda: bench.world.step(states, actions)) / len(states)
 
 
 def _seconds_of_plan(bench: "Bench") -> float:
-    frames = bench.world.render(bench.cases.starts[:_PLANS_AT_ONCE])
-    goals = bench.world.render(bench.cases.goals[:_PLANS_AT_ONCE])
+    states = bench.scoring.states[:_PLANS_AT_ONCE]
+    frames, goals = (bench.world.render(states[:, time]) for time in (0, -1))
 
     def plan(num: int) -> float:
         seeds = list(range(num))

@@ -104,7 +104,6 @@ def bench(*, seconds=0.0, recorded=None):
         recorded=recorded,
         calibration=range(200),
         scoring=Seen(),
-        cases=SimpleNamespace(starts=np.zeros((4, 2)), goals=np.zeros((4, 2))),
     )
 
 
@@ -122,6 +121,21 @@ def test_a_run_of_a_slow_model_is_foreseen_and_a_short_one_is_not_talked_about()
     assert " plans of 0.0" in found.words
     assert "that still fit are kept" in found.words
     assert foresee(bench(), ("planning",), has_cells=False) is None
+
+
+def test_a_slow_simulator_is_foreseen_by_its_steps_and_pictures():
+    slow = bench()
+    slow.profile.name = "brief"
+    slow.scoring.actions = np.zeros((120, 1, 2))
+    slow.world.steps_one_by_one = True
+    slow.world.step = lambda states, actions: time.sleep(0.01 * len(states))
+    found = foresee(slow, ("planning", "voe"), has_cells=False)
+    assert found.seconds > 8000
+    assert " env steps of 0.01 s" in found.words
+
+    slow.profile.name = "standard"
+    slow.world.render = lambda states: (time.sleep(0.05), bench().world.render(states))[1]
+    assert foresee(slow, ("voe",), has_cells=False).words.startswith("more than ")
 
 
 def test_a_model_that_raises_is_left_to_the_cells():
