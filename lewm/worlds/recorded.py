@@ -9,6 +9,7 @@ state is the address of a recorded frame, its episode and its time, followed by 
 was recorded with it where the data have a column of that: to draw a state is to read its frame.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -106,7 +107,7 @@ class RecordedWorld:
         return {
             "world": self.name,
             "size_px": self.size_px,
-            "factors": {},
+            "factors": _factors(self._source.provenance, self.name),
             "recorded_episodes": self.digest(),
             "state_column": self.state_column,
         }
@@ -235,6 +236,17 @@ class RecordedWorld:
                 return
             self._kept[address] = frame.copy()
             self._kept_bytes += frame.nbytes
+
+
+def _factors(said: Mapping[str, Any], world: str) -> dict[str, Any]:
+    """Factors off their default, where the data say that they come from this world, and which."""
+    found = said.get("factors") if said.get("world") == world else None
+    if not isinstance(found, dict):
+        return {}
+    numbers = {name: value if isinstance(value, list) else [value] for name, value in found.items()}
+    every = [one for values in numbers.values() for one in values]
+    is_sound = all(isinstance(one, int | float) and math.isfinite(one) for one in every)
+    return found if is_sound else {}
 
 
 def _state_column(source: Source) -> str:

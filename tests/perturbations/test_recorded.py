@@ -279,6 +279,22 @@ def test_a_pixel_of_states_that_nobody_named_is_no_length():
     assert why_not(bench, find("teleport")) == NEEDS_UNITS
 
 
+@pytest.mark.parametrize(
+    ("world", "factors", "found"),
+    [
+        ("dot", {"agent.radius": 14, "agent.color": [1, 2, 3]}, True),
+        ("another", {"agent.radius": 14}, False),
+        ("dot", {"agent.radius": "large"}, False),
+        ("dot", ["agent.radius"], False),
+    ],
+)
+def test_factors_that_the_data_name_are_in_the_scope(world, factors, found):
+    data = source(1)
+    data.provenance = {"world": world, "factors": factors}
+    scope = RecordedWorld(data, name="dot", of="d.h5").scope()
+    assert scope["factors"] == (factors if found else {})
+
+
 def test_places_of_pusht_are_told_from_its_angles_and_velocities():
     data = source(1)
     columns = np.array([[100.0, 100, 200, 200, 3, 0, 0], [103, 104, 200, 200, 0, 400, 300]])
