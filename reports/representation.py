@@ -149,18 +149,16 @@ def _shares(view: View) -> list[tuple[str, Estimate]]:
 
 
 def _nuisance_share(view: View) -> Html:
-    first = {
-        str(m.condition.get("nuisance", "")).replace("_", " "): m.estimate.value
-        for m in view.find(SUITE, "nuisance_share", of="first_component")
-        if m.estimate is not None
-    }
-    rows = [
-        Row(name, found, "model", [first[name]] if name in first else ())
-        for name, found in _shares(view)
-    ]
+    leading: dict[str, list[float]] = {}
+    for component in ("first_component", "second_component", "third_component"):
+        for m in view.find(SUITE, "nuisance_share", of=component):
+            name = str(m.condition.get("nuisance", "")).replace("_", " ")
+            if m.estimate is not None:
+                leading.setdefault(name, []).append(m.estimate.value)
+    rows = [Row(name, found, "model", leading.get(name, ())) for name, found in _shares(view)]
     caption = (
         " that each nuisance makes up, all at the same half of their ranges and over all their "
-        "directions; the rest is the state's. The tick is its share of the first component."
+        "directions; the rest is the state's. Ticks are its shares of the first three components."
     )
     if not rows:
         return _missing("Share of latent variance", caption)

@@ -42,8 +42,9 @@ class Representation(Suite):
     `straightness` and `action_sensitivity`: how much of the real difference between two actions'
     outcomes the imagined one follows, 1 is all. By nuisance class, all at one strength and over
     all their directions alike: `nuisance_share`, how far it moves a latent, squared, over that and
-    the variance between states, of all and along the first component; `nuisance_in_env_steps`, how
-    far in moves of one env step. `steady`: the same frame has the same latent, alone as in a batch.
+    the variance between states, of all and along each of the first three components;
+    `nuisance_in_env_steps`, how far in moves of one env step. `steady`: the same frame has the same
+    latent, alone as in a batch.
 
     Blind to: the cause of a symptom, and what a planner makes of it. A probe says what can be read
     out of a latent, not that the planner can use it, and decides nothing here.
@@ -242,16 +243,20 @@ def _straightness(cell: Cell, problem: str, seed: int) -> list[Measurement]:
     return [_say("straightness", {}, mean, problem)]
 
 
+_LEADING = ("first_component", "second_component", "third_component")
+
+
 def _slow_features(cell: Cell, problem: str, seed: int) -> list[Measurement]:
     at: dict[str, Scalar] = {"nuisance": cell.condition["nuisance"], "strength": SLOW_STRENGTH}
     found = []
-    for part, prefix in (("all", ""), ("first_component", "lead_")):
+    parts = {"all": ""} | {name: f"lead{number}_" for number, name in enumerate(_LEADING, start=1)}
+    for part, prefix in parts.items():
         share = None
-        if not problem:
+        if not problem and f"{prefix}within" in cell.rows:
             within = rows.numbers(cell, f"{prefix}within")
             whole = within + rows.numbers(cell, f"{prefix}between")
             share = bootstrap.ratio_of_sums(within, whole, seed=seed)
-        note = "" if share else "too few states, or the latent does not move"
+        note = "" if share else "too few states, or the latent does not move there"
         found.append(_say("nuisance_share", {**at, "of": part}, share, problem, note=note))
     if problem or "step" in cell.rows:
         found.append(_in_env_steps(cell, at, problem, seed))

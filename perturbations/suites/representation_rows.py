@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perturbations import latents, probes
-from perturbations.asked import SLOW_STRENGTH
+from perturbations.asked import NUM_LEADING, SLOW_STRENGTH
 from perturbations.nuisances.classes import find
 from perturbations.nuisances.nuisance import FrameSeeds
 from perturbations.seeding import derive_seed
@@ -101,9 +101,10 @@ def slow_features(bench: "Bench", nuisance: str, states: NDArray[np.float64]) ->
 
     `within` is the mean over the directions of the class, all at `SLOW_STRENGTH`, of how far each
     moves the latent from that of the clean frame; `between` is how far the clean latent lies from
-    the mean of all. `lead_within` and `lead_between` are the same along the first principal
-    component of all. `step` is how far one env step under a random action moves it, where the
-    world can be stepped, and `amount` what the strength comes to, mean over the directions.
+    the mean of all. `lead1_within`, `lead1_between` and so on are the same along each of the first
+    `NUM_LEADING` principal components of all. `step` is how far one env step under a random action
+    moves it, where the world can be stepped, and `amount` what the strength comes to, mean over the
+    directions.
     """
     kind, num = find(nuisance), len(states)
     rng = np.random.default_rng(derive_seed(bench.seed, "slow", nuisance))
@@ -120,15 +121,16 @@ def slow_features(bench: "Bench", nuisance: str, states: NDArray[np.float64]) ->
     moved = moved - clean[:, None]  # (N, R, D)
     own = clean - clean.mean(dim=0)
     every = torch.cat([own, (own[:, None] + moved).flatten(end_dim=1)])
-    lead = torch.linalg.svd(every - every.mean(dim=0), full_matrices=False).Vh[0]
+    leading = torch.linalg.svd(every - every.mean(dim=0), full_matrices=False).Vh[:NUM_LEADING]
     found: Rows = {
         "state": list(range(num)),
         "within": moved.square().sum(dim=-1).mean(dim=1).tolist(),
         "between": own.square().sum(dim=-1).tolist(),
-        "lead_within": (moved @ lead).square().mean(dim=1).tolist(),
-        "lead_between": (own @ lead).square().tolist(),
         "amount": [float(np.mean([abs(one.amount - one.nominal) for one in shifts]))] * num,
     }
+    for number, lead in enumerate(leading, start=1):
+        found[f"lead{number}_within"] = (moved @ lead).square().mean(dim=1).tolist()
+        found[f"lead{number}_between"] = (own @ lead).square().tolist()
     if bench.recorded is None:
         rng = np.random.default_rng(derive_seed(bench.seed, "slow steps"))  # the same for all
         low, high = getattr(bench.world, "action_range", (-1.0, 1.0))

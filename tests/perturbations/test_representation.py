@@ -76,6 +76,12 @@ def test_a_background_reader_spends_its_latent_on_the_background():
     key = "nuisance_share[nuisance=background.color,of=all,strength=0.5]"
     assert reader[key].low > 0.03
     assert blind[key].high < 1e-9
+    leading = [
+        reader[f"nuisance_share[nuisance=background.color,of={part}_component,strength=0.5]"]
+        for part in ("first", "second")  # of a latent that is a place on a plane
+    ]
+    assert max(one.low for one in leading) > reader[key].high
+    assert min(one.high for one in leading) < reader[key].low
     moves = "nuisance_in_env_steps[nuisance=background.color,strength=0.5]"
     assert reader[moves].low > 3
     assert blind[moves].high < 1e-9

@@ -67,16 +67,22 @@ def test_a_p_value_is_never_zero():
     assert {p for _, p in spectra.normality(z, seed=0).values()} == {1 / 200}
 
 
-def test_the_share_of_a_nuisance_in_the_first_component_is_its_own():
-    shares = {"within": 1.0, "between": 3.0, "lead_within": 1.0, "lead_between": 9.0}
+def test_the_share_of_a_nuisance_in_each_leading_component_is_its_own():
+    shares = {"within": 1.0, "between": 3.0, "lead1_within": 1.0, "lead1_between": 9.0}
+    shares |= {"lead2_within": 1.0, "lead2_between": 1.0}
     cell = cell_about(
         "slow_features", nuisance="blur", **{name: [part] * 30 for name, part in shares.items()}
     )
 
     found = Representation().summarise([cell], [], seed=0)
 
-    told = {one.condition["of"]: one.estimate.value for one in found}
-    assert told == {"all": pytest.approx(0.25), "first_component": pytest.approx(0.1)}
+    told = {one.condition["of"]: one.estimate and one.estimate.value for one in found}
+    assert told == {
+        "all": pytest.approx(0.25),
+        "first_component": pytest.approx(0.1),
+        "second_component": pytest.approx(0.5),
+        "third_component": None,
+    }
 
 
 def test_a_light_that_moves_no_place_has_no_share_in_the_component_of_places():
@@ -85,5 +91,5 @@ def test_a_light_that_moves_no_place_has_no_share_in_the_component_of_places():
     found = representation_rows.slow_features(bench, "light.gain", bench.drawn_states[:40])
 
     assert min(found["within"]) > 1
-    assert max(found["lead_within"]) < 1e-3 * min(found["within"])
-    assert sum(found["lead_between"]) < 0.8 * sum(found["between"])
+    assert max(found["lead1_within"]) < 1e-3 * min(found["within"])
+    assert sum(found["lead1_between"]) < 0.8 * sum(found["between"])
