@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from envelope.cli.progress import in_words
+from envelope.criteria import default_criteria
+from envelope.records import Criteria
 from perturbations import audit, latents
 
 if TYPE_CHECKING:
@@ -132,7 +134,10 @@ def work_of(bench: "Bench", suites: Iterable[str]) -> Work:
     named = [*_BEFORE, *audit.runnable(bench, list(suites))]
     shares = {
         "monitors": len(bench.calibration) / bench.profile.num_calibration_episodes,
-        "voe": len(bench.scoring) / bench.profile.num_scoring_episodes,
+        "voe": len(bench.scoring)
+        / bench.profile.num_scoring_episodes
+        * _share(bench, "violations"),
+        "nuisance_shift": _share(bench, "nuisances"),
     }
     parts = [(counted[name], shares.get(name, 1.0)) for name in named if name in counted]
     return Work(
@@ -140,6 +145,17 @@ def work_of(bench: "Bench", suites: Iterable[str]) -> Work:
         round(sum(share * part.frames for part, share in parts)),
         sum(part.env_steps for part, _ in parts),
     )
+
+
+def _share(bench: "Bench", of: Literal["violations", "nuisances"]) -> float:
+    """Magnitudes or strengths of the criteria, as a share of those that were counted."""
+
+    def num(criteria: Criteria) -> int:
+        if of == "nuisances":
+            return sum(map(len, criteria.nuisances.values()))
+        return sum(len(violation.magnitudes) for violation in criteria.violations.values())
+
+    return num(bench.criteria) / num(default_criteria())
 
 
 def _seconds_of_frame(bench: "Bench") -> float:

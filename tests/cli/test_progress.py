@@ -9,6 +9,7 @@ import torch
 
 from envelope.cli.forecast import foresee, work_of
 from envelope.cli.progress import CellProgress, in_words
+from envelope.criteria import default_criteria
 from envelope.records import Cell
 from perturbations.cells.runner import CellKey, Progress, Runner
 
@@ -104,6 +105,7 @@ def bench(*, seconds=0.0, recorded=None):
         recorded=recorded,
         calibration=range(200),
         scoring=Seen(),
+        criteria=default_criteria(),
     )
 
 
@@ -113,6 +115,13 @@ def test_work_is_foreseen_by_suite_and_recorded_episodes_have_no_plans():
     recorded = work_of(bench(recorded=object()), ("planning", "voe"))
     assert recorded.plans == 0
     assert 0 < recorded.frames < every.frames
+
+
+def test_criteria_that_ask_less_are_foreseen_to_take_less():
+    less = bench()
+    few = dict(list(less.criteria.violations.items())[:1])
+    less.criteria = less.criteria.model_copy(update={"violations": few})
+    assert work_of(less, ("voe",)).frames < work_of(bench(), ("voe",)).frames / 5
 
 
 def test_a_run_of_a_slow_model_is_foreseen_and_a_short_one_is_not_talked_about():
