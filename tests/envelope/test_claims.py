@@ -46,7 +46,14 @@ def test_a_planned_stream_without_a_summary_leaves_success_open():
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(0.001, 0.2, "holds"), (-0.01, 0.2, "unknown"), (-0.2, 0.0, "fails")],
+    [
+        (0.001, 0.2, "holds"),
+        (0.001, 0.09, "holds"),
+        (-0.01, 0.2, "unknown"),
+        (-0.09, 0.1, "unknown"),
+        (-0.09, 0.09, "fails"),
+        (-0.2, 0.0, "fails"),
+    ],
 )
 def test_the_floor_needs_a_gain_over_both_references(low, high, verdict):
     found = replaced("planning/success_gain", with_interval(low, low, high), over="untrained_twin")
