@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from envelope.deploy import Deployment
-from envelope.fields import value_at
+from envelope.fields import BY_PLANNER, DRIVEN, value_at
 from envelope.lapses import Lapse
 from envelope.records import Envelope, Record
 
@@ -139,6 +139,7 @@ def _command(envelope: Envelope, deployment: Deployment, checkpoint: str, profil
         declared = value_at(deployment.file, field)
         if declared is not None and declared != value_at(envelope, field):
             words += [option, str(declared)]
-    if envelope.input_scope.recorded_episodes:
+    drives = value_at(deployment.file, DRIVEN.path)
+    if envelope.input_scope.recorded_episodes and drives != BY_PLANNER:  # it drives in a simulator
         words += ["--data", "EPISODES"]
     return shlex.join([*words, "--deploy", deployment.name])

@@ -185,6 +185,7 @@ def test_where_the_planner_drives_what_was_said_of_episodes_lapses(logged, aroun
     assert {"drift.usable_horizon", "representation.action_sensitivity"} <= lapsed
     assert "monitor.surprise.false_alarms" in lapsed
     assert "representation.steady" not in lapsed
+    assert "--data" not in verdict.json["run_again"]["command"]
 
 
 def test_the_rows_give_the_record_again(measured_data, lab):
