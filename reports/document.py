@@ -53,7 +53,8 @@ def document(title: str, digest: str, *body: Node) -> bytes:
 
 @cache
 def _style() -> str:
-    return files("reports").joinpath("report.css").read_text(encoding="utf-8").strip()
+    sheet = files("reports").joinpath("report.css").read_text(encoding="utf-8")
+    return "\n".join(line.strip() for line in sheet.splitlines() if line.strip())
 
 
 def _policy() -> str:

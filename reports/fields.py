@@ -11,7 +11,6 @@ from envelope.records import (
     Scalar,
     Trigger,
 )
-from envelope.records.units import plain
 from reports.html import Html, Node, group, joined, tag
 from reports.parts import digest, section, table
 from reports.view import View, below, dotted
@@ -160,8 +159,7 @@ def closed_loop_words(scope: NuisanceScope) -> str:
         return "not measured in closed loop"
     frames = f", {' and '.join(scope.frames)} frame" if scope.frames else ""
     measured = range_words(scope.measured, scope.unit, scope.nominal)
-    ran = ", ".join(map(plain, scope.directions_run))
-    return f"closed-loop cells lie in {measured}{frames}" + (f", {ran}" if ran else "")
+    return f"closed-loop cells lie in {measured}{frames}"
 
 
 def range_words(values: Range, unit: str, nominal: float) -> str:
