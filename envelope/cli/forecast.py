@@ -65,9 +65,9 @@ IN_A_SIMULATOR: Mapping[str, Mapping[str, Work]] = {
     },
 }
 """By profile and suite, with the default criteria: counted on a model that nobody trained. A good
-one solves its cases sooner, and is asked more. Those of `brief` were
-counted in a world that steps one state at a time, its plans and what nuisances take reckoned from
-`quick`; it alone says env steps, of which longer profiles take several times as many."""
+one solves its cases sooner, and is asked more. `brief` was counted in a world that steps one state
+at a time, its plans and what nuisances take are reckoned from `quick`; it alone says env steps, of
+which longer profiles take several times as many."""
 RECORDED: Mapping[str, Mapping[str, Work]] = {
     "quick": {
         "monitors": Work(0, 3_200),
