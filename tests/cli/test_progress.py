@@ -137,10 +137,10 @@ def test_a_slow_simulator_is_foreseen_by_its_steps_and_pictures():
     slow.profile.name = "brief"
     slow.scoring.actions = np.zeros((120, 1, 2))
     slow.world.steps_one_by_one = True
-    slow.world.step = lambda states, actions: time.sleep(0.01 * len(states))
+    slow.world.step = lambda states, actions: time.sleep(0.02 * len(states))
     found = foresee(slow, ("planning", "voe"), has_cells=False)
     assert found.seconds > 6000
-    assert " env steps of 0.01 s" in found.words
+    assert " env steps of 0.0" in found.words
 
     slow.profile.name = "standard"
     slow.world.render = lambda states: (time.sleep(0.05), bench().world.render(states))[1]
