@@ -77,7 +77,9 @@ def test_an_optimist_is_caught_between_promise_and_cost():
     found = exploitation(audited("OptimistEverywhere", "planning", "exploitation"))
 
     assert re.search(r"costs [0-9.]+ of staying more than imagined", line(found))
-    assert "4 × the samples" in text(found)
+    assert re.search(r"change success by \S+ and that gap by \S+", line(found))
+    assert re.search(r"4 × the samples: 160 \(\S+, gap \S+\)", text(found))
+    assert "its change" in text(found)
     assert "regret: 0 is the best candidate" in text(found)
 
 
