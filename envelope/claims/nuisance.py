@@ -230,4 +230,4 @@ def _kept(found: Class) -> str:
         )
     if not found.boundaries:
         return kept
-    return f"{kept}; {words(nearest(found.boundaries, found.nominal), found.unit)}"
+    return f"{kept}; {words(nearest(found.boundaries, found.nominal), found.unit, found.nominal)}"

@@ -79,9 +79,15 @@ def nearest(found: Sequence[Boundary], nominal: float) -> Boundary:
     return min(found, key=lambda one: abs(one.amount.value - nominal))
 
 
-def words(found: Boundary, unit: str) -> str:
-    """`the limit lies at 6.1 [4.5, 9] ΔE (to navy)`."""
+def words(found: Boundary, unit: str, nominal: float) -> str:
+    """`the limit lies at 6.1 [4.5, 9] ΔE (to navy)`; where no amount was kept, `below 4.5 ΔE`."""
     amount = found.amount
-    figures = f"{number(amount.value)} [{number(amount.low)}, {number(amount.high)}]"
-    beyond = ", or beyond" if found.is_open else ""
-    return f"the limit lies at {in_unit(figures, unit)}{beyond} ({plain(found.direction)})"
+    if not found.is_open and nominal in (amount.low, amount.high):
+        # Nothing was measured between nominal and the nearest loss: a value would be made up.
+        side = ("below", amount.high) if amount.low == nominal else ("above", amount.low)
+        where = f"{side[0]} {in_unit(number(side[1]), unit)}"
+    else:
+        figures = f"{number(amount.value)} [{number(amount.low)}, {number(amount.high)}]"
+        beyond = ", or beyond" if found.is_open else ""
+        where = f"at {in_unit(figures, unit)}{beyond}"
+    return f"the limit lies {where} ({plain(found.direction)})"

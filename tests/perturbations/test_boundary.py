@@ -41,7 +41,17 @@ def test_the_limit_lies_between_what_holds_and_what_fails():
 
     assert (one.amount.low, one.amount.high, one.is_open) == (10, 30, False)
     assert one.amount.value == pytest.approx(10 + 20 * 0.08 / 0.28)
-    assert words(one, "delta_e") == "the limit lies at 15.71 [10, 30] ΔE (to red)"
+    assert words(one, "delta_e", 0.0) == "the limit lies at 15.71 [10, 30] ΔE (to red)"
+
+
+@pytest.mark.parametrize(
+    ("nominal", "amount", "said"),
+    [(0.0, 4.487, "below 4.487 ΔE"), (90.0, 75.6, "above 75.6 ΔE")],
+)
+def test_where_nothing_was_kept_no_value_is_read_off_a_line(nominal, amount, said):
+    (one,) = found_in([point(amount, drop(0.56, 0.69, 0.78))], nominal=nominal)
+
+    assert words(one, "delta_e", nominal) == f"the limit lies {said} (to red)"
 
 
 def test_what_is_undecided_lies_inside_the_bracket():
@@ -70,7 +80,7 @@ def test_where_nothing_fails_the_far_end_is_that_of_the_sweep():
     (one,) = found_in([kept], [condition(10.0), condition(90.0)])
 
     assert (one.amount.low, one.amount.high, one.is_open) == (10, 90, True)
-    assert "or beyond" in words(one, "delta_e")
+    assert "or beyond" in words(one, "delta_e", 0.0)
 
 
 def test_below_nominal_the_ends_are_turned_round():
