@@ -52,7 +52,7 @@ class Ranges:
             for field, one in self.by_field.items()
             if field != _OFFSET
         ]
-        return f"{', '.join(parts)}, one at a time" if parts else ""
+        return ", ".join([*parts, "one at a time"] if len(parts) > 1 else parts)
 
 
 @dataclass(frozen=True)

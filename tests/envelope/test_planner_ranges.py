@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from envelope.claims import make_claims
-from envelope.claims.planner_ranges import replanning_sooner
+from envelope.claims.planner_ranges import Ranges, replanning_sooner
 from envelope.criteria import default_criteria
 from envelope.draft import draft
+from envelope.records import Range
 from envelope.triggers import make_triggers
 from tests.envelope.builders import crashed, measurements
 from tests.envelope.builders.pieces import MONITORS, cell, estimate, measurement
@@ -120,7 +121,7 @@ def test_the_claims_that_stay_say_what_was_shown():
     found = run_with(MORE, LESS)
     success = claim_of(found, "planning.success")
 
-    assert "with 50 to 800 samples, one at a time" in success.statement
+    assert "with 50 to 800 samples." in success.statement
     assert "exploitation/success_change[num_samples=800,pressure=num_samples_times_4]" in (
         success.evidence
     )
@@ -310,3 +311,13 @@ def test_only_the_own_menus_of_a_planner_are_behind_what_it_promises():
     assert claim_of(another, "exploitation.optimism_gap").verdict == "unknown"
     left = both.model_copy(update={"cells": broken})
     assert claim_of(left, "exploitation.optimism_gap").verdict == "holds"
+
+
+def test_only_several_ranges_are_said_to_hold_one_at_a_time():
+    samples, iterations = Range(low=64, high=256), Range(low=2, high=5)
+
+    one = Ranges({"num_samples": samples}, ())
+    two = Ranges({"num_samples": samples, "iterations": iterations}, ())
+
+    assert one.words() == "64 to 256 samples"
+    assert two.words() == "64 to 256 samples, 2 to 5 iterations, one at a time"
