@@ -26,7 +26,7 @@ from envelope.records import (
 )
 from envelope.strict import canonical
 
-Kind = Literal["success", "detection", "false_alarms", "drift_ratio"]
+Kind = Literal["success", "detection", "false_alarms", "usable_horizon"]
 Status = Literal["non_inferior", "inferior", "undecided", "not_measured"]
 Decision = Literal["accept", "revert", "undecided"]
 Code = Literal["non_inferior", "same_model", "inferior", "undecided", "not_measured"]
@@ -37,9 +37,9 @@ _KINDS: Mapping[str, Kind] = {
     "success_difference": "success",
     "detection_difference": "detection",
     "false_alarms_difference": "false_alarms",
-    "drift_ratio_difference": "drift_ratio",
+    "usable_horizon_difference": "usable_horizon",
 }
-_HIGHER_IS_WORSE = ("false_alarms", "drift_ratio")
+_HIGHER_IS_WORSE = ("false_alarms",)
 _NAMED_BY = ("monitor", "violation", "horizon")
 
 

@@ -29,7 +29,7 @@ _CODES = {
     "undecided": "undecided",
     "not_measured": "not measured",
 }
-_HIGHER_IS_WORSE = ("false_alarms", "drift_ratio")
+_HIGHER_IS_WORSE = ("false_alarms",)
 
 
 def page(gate: Gate) -> bytes:
@@ -216,7 +216,7 @@ _NAMES: Mapping[str, str] = {
     "success": "Success",
     "detection": "Detection of violations",
     "false_alarms": "False alarms",
-    "drift_ratio": "Rollout error over nothing-moves",
+    "usable_horizon": "Usable horizon",
 }
 
 
@@ -246,7 +246,7 @@ def _figure(kind: str, members: Sequence[Compared]) -> Html:
 
 def _called(one: Compared) -> str:
     name = one.subject.removeprefix(f"{one.kind}.").replace("_", " ")
-    return f"at {name} model steps" if one.kind == "drift_ratio" else name
+    return f"of {name} model steps" if one.kind == "usable_horizon" else name
 
 
 def _boundary(gate: Gate) -> Html:
@@ -257,8 +257,8 @@ def _boundary(gate: Gate) -> Html:
         "Why a candidate is worse. Probes, latent errors and how far latents moved decide nothing.",
         f"That losses within the margins do not matter: {number(margins.success, 2)} of success, "
         f"{number(margins.detection, 2)} of detection, {number(margins.false_alarms, 2)} of false "
-        f"alarms, {number(margins.drift_ratio, 2)} of the drift ratio were called harmless "
-        "beforehand.",
+        f"alarms, {number(margins.usable_horizon, 2)} of the planner's horizon were called "
+        "harmless beforehand.",
     ]
     return tag(
         "section",

@@ -194,7 +194,7 @@ def command(
         candidate,
         files.cells,
         margins=Margins(
-            success=margin, detection=2 * margin, false_alarms=margin, drift_ratio=margin
+            success=margin, detection=2 * margin, false_alarms=margin, usable_horizon=margin
         ),
         monitors=monitors,
         now=datetime.now(UTC),

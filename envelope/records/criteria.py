@@ -71,5 +71,5 @@ class Margins(Record):
     """Share of unlawful clips of one class."""
     false_alarms: float = Field(gt=0, lt=1)
     """Share of lawful episodes."""
-    drift_ratio: float = Field(gt=0)
-    """Rollout error over nothing-moves, at the planner's horizon."""
+    usable_horizon: float = Field(gt=0, lt=1)
+    """Share of the planner's horizon."""

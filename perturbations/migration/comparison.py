@@ -4,17 +4,14 @@ Shapes in this module:
     N  cases or episodes, the same in both
 """
 
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from numpy.typing import ArrayLike
 
 from envelope.records import Estimate, Scalar
 from perturbations.statistics import noninferiority, sequential, stats
-from perturbations.statistics.bootstrap import MIN_EPISODES
 
 
 class Comparison(NamedTuple):
@@ -63,7 +60,7 @@ def outcomes(
         stats.paired_difference(candidate, base),
         stats.mcnemar(candidate, base) if lost > gained else 1.0,
         _needed(lost, gained, num, margin, family),
-        f"{lost} lost, {gained} gained of {num}; exact McNemar",
+        f"{lost} lost, {gained} gained of {num}; exact McNemar{_finds(lost + gained, num)}",
     )
 
 
@@ -96,63 +93,6 @@ def watched_outcomes(
     )
 
 
-def ratios(
-    quantity: str,
-    condition: Mapping[str, Scalar],
-    candidate: tuple[ArrayLike, ArrayLike],
-    base: tuple[ArrayLike, ArrayLike],
-    *,
-    margin: float,
-    family: int = 1,
-) -> Comparison:
-    """Two ratios of sums over the same episodes, the higher the worse.
-
-    Args:
-        quantity: what to call the difference.
-        condition: under what it was measured.
-        candidate: numbers to be summed above and below, (N,) each.
-        base: the same of the base.
-        margin: largest harmless difference.
-        family: as for outcomes.
-
-    Source: Tukey's t interval over jackknife pseudo-values, episodes left out one at a time (Shao
-    and Tu, The Jackknife and Bootstrap, 1995, section 2.3).
-    """
-    over, under, base_over, base_under = (
-        np.asarray(part, dtype=np.float64) for part in (*candidate, *base)
-    )
-    num = len(over)
-    if num < MIN_EPISODES or not (_sums_without(under) > 0).all():
-        return not_measured(quantity, condition, "too few episodes, or the latent never moves")
-    if not (_sums_without(base_under) > 0).all():
-        return not_measured(quantity, condition, "the latent of the base never moves")
-    value = float(over.sum() / under.sum() - base_over.sum() / base_under.sum())
-    without = _sums_without(over) / _sums_without(under)
-    without -= _sums_without(base_over) / _sums_without(base_under)
-    pseudo = num * value - (num - 1) * without
-    error = float(pseudo.std(ddof=1)) / math.sqrt(num)
-    middle, half = float(pseudo.mean()), error * float(special.stdtrit(num - 1, 0.975))
-    difference = Estimate(
-        value=middle,
-        low=middle - half,
-        high=middle + half,
-        episodes=num,
-        interval="jackknife",
-        seed=0,
-    )
-    worse = 1.0
-    if middle > 0:
-        worse = 2 * float(special.stdtr(num - 1, -middle / error)) if error > 0 else 0.0
-    needed = noninferiority.episodes_for_width(difference, margin)
-    if needed is None:
-        needed = noninferiority.episodes_to_show_worse(difference, family=family)
-    return Comparison(quantity, condition, difference, worse, needed, "t test on pseudo-values")
-
-
-def _sums_without(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(values.sum() - values)
-
-
 def _needed(lost: int, gained: int, num: int, margin: float, family: int) -> int | None:
     """At the observed shares, each with half a pair more: none observed does not mean none."""
     shares = (lost + 0.5) / (num + 1), (gained + 0.5) / (num + 1)
@@ -160,3 +100,9 @@ def _needed(lost: int, gained: int, num: int, margin: float, family: int) -> int
     if found is None:
         found = noninferiority.cases_to_show_worse(*shares, family=family)
     return None if found is None else max(found, num + 1)
+
+
+def _finds(differing: int, num: int) -> str:
+    """How small a loss these cases would have found, each share with half a pair more."""
+    loss = noninferiority.smallest_detectable_loss(num, (differing + 1) / (num + 1))
+    return "" if loss is None else f", which finds a loss of {loss:.2g} four times in five"

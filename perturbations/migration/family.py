@@ -12,13 +12,12 @@ import numpy as np
 
 from envelope.records import Cell, Margins, Scalar
 from perturbations.cells import rows
-from perturbations.migration import report
+from perturbations.migration import horizon, report
 from perturbations.migration.batches import SUITE
 from perturbations.migration.comparison import (
     Comparison,
     not_measured,
     outcomes,
-    ratios,
     watched_outcomes,
 )
 from perturbations.statistics import stats
@@ -29,7 +28,6 @@ BASE = "base"
 ALPHA = 1 - stats.CONFIDENCE
 _NOT_RUN = rows.trouble([])
 _STOPPED = "not run: another comparison had decided before"
-_HIGHER_IS_WORSE = ("false_alarms_difference", "drift_ratio_difference")
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,8 @@ class Asked:
     """For which thresholds are set."""
     horizon: int
     """Model steps."""
+    max_drift_ratio: float
+    """Up to which a rollout is usable."""
     num_cases: int
     """Closed-loop cases that were planned."""
 
@@ -109,13 +109,13 @@ class Evidence:
             yield self._detection(monitor, violation, family)
         for monitor in self.asked.watched_by:
             yield self._false_alarms(monitor, family)
-        yield self._drift(family)
+        yield self._usable_horizon()
 
     def _is_worse(self, one: Comparison, family: int) -> bool:
         found = one.difference
         if found is None or one.p_worse * family > ALPHA:
             return False
-        harm = found.high if one.quantity in _HIGHER_IS_WORSE else -found.low
+        harm = found.high if one.quantity == "false_alarms_difference" else -found.low
         return harm >= self._margin(one)
 
     def _margin(self, one: Comparison) -> float:
@@ -200,19 +200,17 @@ class Evidence:
             family=family,
         )
 
-    def _drift(self, family: int) -> Comparison:
+    def _usable_horizon(self) -> Comparison:
         base, candidate = self.sides
         condition: dict[str, Scalar] = {"horizon": self.asked.horizon}
         why = rows.trouble(base.drift) or rows.trouble(candidate.drift)
         if why:
-            return not_measured("drift_ratio_difference", condition, why)
-        return ratios(
-            "drift_ratio_difference",
+            return not_measured(horizon.QUANTITY, condition, why)
+        return horizon.compare(
             condition,
-            candidate.drift_parts(self.asked.horizon),
-            base.drift_parts(self.asked.horizon),
-            margin=self.asked.margins.drift_ratio,
-            family=family,
+            candidate.drift_up_to(self.asked.horizon),
+            base.drift_up_to(self.asked.horizon),
+            limit=self.asked.max_drift_ratio,
         )
 
 

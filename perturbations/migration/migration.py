@@ -20,7 +20,7 @@ from perturbations.suites.suite import Suite
 from perturbations.thresholds import calibration
 
 __all__ = ["BASE", "MARGINS", "Migration"]
-MARGINS = Margins(success=0.05, detection=0.1, false_alarms=0.05, drift_ratio=0.05)
+MARGINS = Margins(success=0.05, detection=0.1, false_alarms=0.05, usable_horizon=0.05)
 Part = Callable[[Bench], list[Cell]]
 
 
@@ -35,9 +35,11 @@ class Migration(Suite):
     Observes: candidate less base on the same cases, planner streams, episodes and clips:
     `success_difference` in closed loop; `detection_difference` of every violation class that is no
     blind spot of the base, and `false_alarms_difference`, each with thresholds of its own;
-    `drift_ratio_difference` at the planner's horizon. Reported beside these, and deciding nothing:
-    both arms' rates, `threshold_ratio` and what the base's threshold would do on the candidate,
-    `latent_displacement` over the same states in units of a lawful block's motion, `probe_r2`.
+    `usable_horizon_difference`, the share of the planner's horizon up to which the error of a
+    rollout stays within the criteria's `max_drift_ratio`. Reported beside these, and deciding
+    nothing: both arms' rates, `drift_ratio`, `threshold_ratio` and what the base's threshold would
+    do on the candidate, `latent_displacement` over the same states in units of a lawful block's
+    motion, `probe_r2`.
 
     Blind to: nuisances, search other than the base's planner's, and whatever the base was not
     measured for either; a defect that both share is no difference.
@@ -173,6 +175,7 @@ class Migration(Suite):
             detection_rate=criteria.detection_rate,
             false_alarms_per_episode=criteria.false_alarms_per_episode,
             horizon=self.horizon,
+            max_drift_ratio=criteria.max_drift_ratio,
             num_cases=len(self.base.cases),
         )
 

@@ -70,6 +70,12 @@ class Side:
         limit = self.thresholds[monitor] if threshold is None else threshold
         return np.asarray(rows.numbers(self.lawful[0], monitor) > limit)
 
+    def drift_up_to(self, horizon: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Errors of rollouts, and of nothing-moves, by episode and horizon, (N, horizon) each."""
+        parts = [self.drift_parts(steps) for steps in range(1, horizon + 1)]
+        error, still = (np.stack(columns, axis=1) for columns in zip(*parts, strict=True))
+        return error, still
+
     def drift_parts(self, horizon: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Errors of rollouts, and of nothing-moves, by episode, (N,) each."""
         cell = self.drift[0]

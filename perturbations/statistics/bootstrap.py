@@ -49,7 +49,7 @@ def mean_share(shares: ArrayLike, *, seed: int) -> Estimate:
     total = float(values.sum())
     if min(total, len(values) - total) < _RARE_IN_A_SHARE or len(values) < MIN_EPISODES:
         return clopper_pearson(total, len(values))
-    return _estimate(
+    return percentiles(
         total / len(values), values[_draws(seed, len(values))].mean(axis=1), seed, len(values)
     )
 
@@ -68,7 +68,7 @@ def ratio_of_sums(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate |
         return None
     ratio = float(top.sum() / bottom.sum())
     ratios = top[drawn].sum(axis=1) / below
-    found = _estimate(ratio, ratios, seed, len(top))
+    found = percentiles(ratio, ratios, seed, len(top))
     low, high = _corrected_ends(ratio, ratios, top - ratio * bottom)
     return found.model_copy(update={"low": min(found.low, low), "high": max(found.high, high)})
 
@@ -112,7 +112,7 @@ def median_ratio(over: ArrayLike, under: ArrayLike, *, seed: int) -> Estimate | 
         return None
     value = float(np.median(top) / np.median(bottom))
     ratios = _resampled_medians(top, seed) / below
-    return _estimate(value, ratios, seed, len(top), tail=(1 - CONFIDENCE) / 2)
+    return percentiles(value, ratios, seed, len(top), tail=(1 - CONFIDENCE) / 2)
 
 
 def median(values: ArrayLike, *, seed: int) -> Estimate | None:
@@ -121,7 +121,7 @@ def median(values: ArrayLike, *, seed: int) -> Estimate | None:
     if len(array) < MIN_EPISODES:
         return None
     drawn = _resampled_medians(array, seed)
-    return _estimate(float(np.median(array)), drawn, seed, len(array))
+    return percentiles(float(np.median(array)), drawn, seed, len(array))
 
 
 def statistic(
@@ -139,7 +139,12 @@ def statistic(
     if episodes < MIN_EPISODES:
         return None
     drawn = np.array([of(indices) for indices in _draws(seed, episodes)[:_FEW_RESAMPLES]])
-    return _estimate(of(np.arange(episodes)), drawn, seed, episodes)
+    return percentiles(of(np.arange(episodes)), drawn, seed, episodes)
+
+
+def resampled_sums(columns: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:
+    """Sums of columns (E, K) over the episodes of every resample, (B, K)."""
+    return np.asarray(_counts(seed, len(columns)) @ columns)
 
 
 def auroc(unlawful: ArrayLike, lawful: ArrayLike, *, seed: int) -> Estimate | None:
@@ -167,10 +172,10 @@ def auroc(unlawful: ArrayLike, lawful: ArrayLike, *, seed: int) -> Estimate | No
         return clopper_pearson(value * num, num)
     counts = _counts(seed, num)
     won = np.einsum("be,be->b", counts @ wins.astype(counts.dtype), counts)
-    return _estimate(value, won.astype(np.float64) / num**2, seed, num)
+    return percentiles(value, won.astype(np.float64) / num**2, seed, num)
 
 
-def _estimate(
+def percentiles(
     value: float,
     resampled: NDArray[np.float64],
     seed: int,

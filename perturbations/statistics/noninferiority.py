@@ -108,35 +108,6 @@ def smallest_detectable_loss(cases: int, differing: float) -> float | None:
     return high
 
 
-def episodes_for_width(harm: Estimate, margin: float) -> int | None:
-    """Episodes after which the interval of a harm ends below `margin`, if `harm` is the true one.
-
-    For quantities whose interval narrows with the square root of the episodes. None where the harm
-    reaches the margin, or more than 100,000 would be needed.
-    """
-    room = margin - harm.value
-    if room <= 0:
-        return None
-    standard_error = (harm.high - harm.value) / _Z
-    ratio = (_Z + _Z_POWER) * standard_error / room
-    needed = max(2, math.ceil(harm.episodes * ratio**2))
-    return needed if needed <= _MOST else None
-
-
-def episodes_to_show_worse(harm: Estimate, *, family: int = 1) -> int | None:
-    """Episodes after which a test finds the harm, if `harm` is the true one.
-
-    For quantities and with `family` as above. None where there is no harm, or more than 100,000
-    would be needed.
-    """
-    if harm.value <= 0:
-        return None
-    standard_error = (harm.high - harm.value) / _Z
-    ratio = (_quantile(family) + _Z_POWER) * standard_error / harm.value
-    needed = max(2, math.ceil(harm.episodes * ratio**2))
-    return needed if needed <= _MOST else None
-
-
 def _quantile(family: int) -> float:
     """Of the normal distribution, two-sided, at the level of one out of so many comparisons."""
     return float(special.ndtri(1 - (1 - CONFIDENCE) / (2 * family)))

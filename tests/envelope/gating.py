@@ -5,12 +5,12 @@ from envelope.criteria import default_criteria
 from envelope.records import Estimate, Margins, Measurement
 from tests.envelope.builders import measurements, model_state, planner_scope, sha
 
-MARGINS = Margins(success=0.05, detection=0.1, false_alarms=0.05, drift_ratio=0.05)
+MARGINS = Margins(success=0.05, detection=0.1, false_alarms=0.05, usable_horizon=0.05)
 CONDITIONS = {
     "success_difference": {},
     "detection_difference": {"monitor": "surprise", "violation": "teleport", "magnitude": 80.0},
     "false_alarms_difference": {"monitor": "surprise"},
-    "drift_ratio_difference": {"horizon": 5},
+    "usable_horizon_difference": {"horizon": 5},
 }
 
 

@@ -27,7 +27,7 @@ def test_a_candidate_shown_to_be_no_worse_in_everything_is_accepted():
         ("success_difference", -0.3, -0.1, "success"),
         ("detection_difference", -0.4, -0.2, "detection.surprise.teleport"),
         ("false_alarms_difference", 0.1, 0.3, "false_alarms.surprise"),
-        ("drift_ratio_difference", 0.1, 0.3, "drift_ratio.5"),
+        ("usable_horizon_difference", -0.4, -0.2, "usable_horizon.5"),
     ],
 )
 def test_one_loss_that_is_shown_reverts(quantity, low, high, subject):
@@ -40,7 +40,7 @@ def test_one_loss_that_is_shown_reverts(quantity, low, high, subject):
 
 @pytest.mark.parametrize("quantity", CONDITIONS)
 def test_a_gain_is_never_a_reason_to_revert(quantity):
-    higher_is_worse = quantity in ("false_alarms_difference", "drift_ratio_difference")
+    higher_is_worse = quantity == "false_alarms_difference"
     ends = (-0.5, -0.3) if higher_is_worse else (0.3, 0.5)
 
     assert decided(with_one(quantity, *ends, p_holm=0.001))[0] == "accept"

@@ -106,7 +106,7 @@ def test_what_was_not_asked_yet_counts_in_the_family_as_if_the_base_saw_it():
         "success",
         *(f"detection.surprise.{name}" for name in FEW),
         "false_alarms.surprise",
-        f"drift_ratio.{suite.horizon}",
+        f"usable_horizon.{suite.horizon}",
     }
     (success,) = [one for one in found if one.quantity == "success_difference"]
     candidate, base = suite.evidence(cells).successes
@@ -135,11 +135,11 @@ def test_a_base_that_was_measured_lends_its_cases_and_runs_none_again():
     assert Migration(base).num_cases_run(cells) == len(base.cases)
 
 
-def test_a_loss_in_drift_ends_the_run_before_any_monitor_is_set():
-    suite = Migration(bench(known.Oracle), replace_margin(drift_ratio=1e-6, success=0.999))
-    other = {**bench(known.Oracle).identity, "model": "drifting"}
+def test_a_lost_horizon_ends_the_run_before_any_monitor_is_set():
+    suite = Migration(bench(known.Oracle), replace_margin(success=0.999))
+    other = {**bench(known.Oracle).identity, "model": "cliff"}
 
-    cells = suite.run(replace(bench(known.Oracle), model=known.Drifting(), identity=other))
+    cells = suite.run(replace(bench(known.Oracle), model=known.HorizonCliff(), identity=other))
 
     assert "monitors" not in {cell.suite for cell in cells}
     (why,) = {one.note for one in suite.evidence(cells).comparisons if one.difference is None}

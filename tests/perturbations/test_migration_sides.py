@@ -17,9 +17,10 @@ ASKED = Asked(
     detection_rate=0.8,
     false_alarms_per_episode=0.05,
     horizon=3,
+    max_drift_ratio=0.5,
     num_cases=NUM,
 )
-"""Four comparisons: success, one detection, false alarms, drift."""
+"""Four comparisons: success, one detection, false alarms, usable horizon."""
 
 
 def cell(arm, suite, condition, **rows: list[Any]):
@@ -68,6 +69,25 @@ def test_a_candidate_with_more_false_alarms_is_worse_and_one_with_fewer_is_not()
 
     evidence, found = compared(side(BASE, alarms=loud), side("model", alarms=quiet))
     assert found["false_alarms_difference"].difference.value == pytest.approx(-loud / NUM)
+    assert not evidence.shows_a_loss()
+
+
+def rollouts(arm, *errors):
+    """Errors by horizon, over a motion of 1."""
+    columns = {f"error_{step}": [error] * NUM for step, error in enumerate(errors, start=1)}
+    still = {f"still_{step}": [1.0] * NUM for step in range(1, len(errors) + 1)}
+    return [cell(arm, "horizon_drift", {"max_horizon": len(errors)}, **columns, **still)]
+
+
+def test_a_candidate_that_may_look_less_far_is_worse_and_one_that_may_look_farther_is_not():
+    near, far = (0.1, 0.6, 0.6), (0.3, 0.4, 0.4)
+
+    evidence, found = compared(rollouts(BASE, *far), rollouts("model", *near))
+    assert found["usable_horizon_difference"].difference.value == pytest.approx(-2 / 3)
+    assert evidence.shows_a_loss()
+
+    evidence, found = compared(rollouts(BASE, *near), rollouts("model", *far))
+    assert found["usable_horizon_difference"].difference.value == pytest.approx(2 / 3)
     assert not evidence.shows_a_loss()
 
 
