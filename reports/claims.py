@@ -97,7 +97,7 @@ def _claim(index: int, claim: Claim, view: View, sets: Sets) -> Html:
         tag(
             "header",
             verdict_word(claim.verdict),
-            tag("span", outcome_phrase(claim), class_="outcome"),
+            tag("span", outcome_phrase(claim, view), class_="outcome"),
             tag("span", f"{claim.kind}, {family}", class_="kind"),
             tag("code", claim.id),
         ),
@@ -129,7 +129,7 @@ def _evidence(claim: Claim, view: View) -> Node:
     shown = joined([*links, *missing], "; ")
     if len(claim.evidence) <= 6:
         return shown
-    return details(count(len(claim.evidence), "measurement"), tag("p", shown))
+    return details(count(len(claim.evidence), "measurement"), tag("p", shown), on_paper=False)
 
 
 def _links(members: Sequence[tuple[str, Measurement]], view: View) -> Html:

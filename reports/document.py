@@ -54,7 +54,11 @@ def document(title: str, digest: str, *body: Node) -> bytes:
 @cache
 def _style() -> str:
     sheet = files("reports").joinpath("report.css").read_text(encoding="utf-8")
-    return "\n".join(line.strip() for line in sheet.splitlines() if line.strip())
+    lines = [line.strip() for line in sheet.splitlines() if not line.startswith("/*")]
+    text = "".join(lines)
+    for spaced in (" {", "{ ", "; ", " }"):
+        text = text.replace(spaced, spaced.strip())
+    return text
 
 
 def _policy() -> str:

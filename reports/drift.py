@@ -1,5 +1,6 @@
 """Drift: how far ahead one may look."""
 
+import math
 from collections.abc import Sequence
 
 from envelope.records import Claim
@@ -8,11 +9,13 @@ from reports.drift_world import in_the_world, said_of_the_world
 from reports.evidence import evidence
 from reports.html import Html, group, tag
 from reports.parts import not_measured, section, verdict_lines
-from reports.svg import Label, Panel, chart, domain_of, rounded
+from reports.svg import Label, LogScale, Panel, chart, domain_of, rounded
 from reports.view import View
 from reports.words import number, scalar, short, with_interval
 
 HEIGHT = 268.0
+LOW_SHARE = 0.2
+"""Of the limit: errors below it would lie on the floor of a straight axis."""
 
 
 def drift(view: View) -> Html:
@@ -67,6 +70,11 @@ def _ratio(view: View) -> Html:
     end = max(longest, planned) * 1.12
     top = domain_of([limit, *(e.high for _, e in points)], most=1.15)
     panel = Panel.at(34, HEIGHT - 86, (0.0, end), (0.0, top))
+    least = min(e.value for _, e in points)
+    is_low = 0 < least < LOW_SHARE * limit
+    if is_low:
+        low = 10.0 ** math.floor(math.log10(max(least, 1e-6)))
+        panel = Panel(panel.x, LogScale(low, top, panel.y.start, panel.y.end))
     block = record.planner_scope.block_size
     labels = [
         Label(panel.y(1.0), "nothing moves", "one"),
@@ -84,7 +92,7 @@ def _ratio(view: View) -> Html:
         f"planner's horizon {short(planned)}.",
         HEIGHT,
         panel.span(longest, end, "unmeasured"),
-        panel.grid("error ÷ error of nothing-moves"),
+        panel.grid(f"error ÷ error of nothing-moves{', in powers of ten' if is_low else ''}"),
         panel.level(1.0, "one-line"),
         panel.level(limit, "limit"),
         panel.upright(planned, "planned"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from envelope.records import Estimate, Measurement, Scalar
+from envelope.records import Measurement, Scalar
 from envelope.records.units import unit_word
 from reports.html import Html, Node, group, tag
 from reports.parts import details
@@ -73,7 +73,8 @@ def evidence(
     if not total:
         return None
     tables = [_table(suite, grid) for (suite, _), grid in grids.items()]
-    return details(f"Numbers behind this section: {count(total, 'measurement')}", tables)
+    words = f"Numbers behind this section: {count(total, 'measurement')}"
+    return details(words, tables, on_paper=False)
 
 
 def _place(key: str) -> tuple[int, str]:
@@ -216,10 +217,11 @@ def _cell(found: tuple[str, Measurement] | None, common: _Common, notes: Mapping
         aside.append(f"p {p_value(one.p_holm)}")
     beside = " ".join(["", *(words for words in aside if words)])
     numbered = tag("sup", notes[one.note]) if one.note in notes else None
-    return tag("td", _figures(one.estimate), beside, numbered, id=anchor)
+    return tag("td", _figures(one), beside, numbered, id=anchor)
 
 
-def _figures(found: Estimate | None) -> Node:
+def _figures(one: Measurement) -> Node:
+    found = one.estimate
     if found is None:
-        return group(mark("hollow"), "not measured")
+        return group(mark("hollow"), "not measured") if one.p_holm is None else "measured"
     return f"{number(found.value)} {interval(found)}"

@@ -121,9 +121,21 @@ def _tally(view: View, verdict: Verdict) -> Html:
         )
         for index, claim in found
     ]
+    counted: list[tuple[int, str]] = [(len(found), verdict)]
+    if verdict == "fails" and found:
+        defects = sum(claim.kind == "requirement" for _, claim in found)
+        limits = len(found) - defects
+        counted = [
+            (defects, "requirement fails" if defects == 1 else "requirements fail"),
+            (limits, "limit on record" if limits == 1 else "limits on record"),
+        ]
     return tag(
         "div",
-        tag("p", tag("b", len(found), class_="big"), tag("span", verdict)),
+        tag(
+            "p",
+            [tag("span", tag("b", num, class_="big"), words) for num, words in counted],
+            class_="counts",
+        ),
         tag("p", pips or "none", class_="pips"),
         class_=f"tally {verdict}",
     )

@@ -95,6 +95,7 @@ def every_magnitude(view: View) -> Html | None:
             aria_label=caption,
             tabindex="0",
         ),
+        on_paper=False,
     )
 
 

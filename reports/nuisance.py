@@ -10,10 +10,10 @@ from reports.frames import still
 from reports.html import Html, Node, group, tag
 from reports.joint import CLAIM, is_joint
 from reports.nuisance_chart import Case, drawing
-from reports.parts import not_measured, outcome_phrase, section
+from reports.parts import not_measured, outcome_phrase, outcome_words, section
 from reports.strengths import strengths
 from reports.view import View
-from reports.words import OUTCOME_WORDS, amount, short, verdict_word
+from reports.words import amount, short, verdict_word
 
 SUITE = "nuisance_shift"
 _GRAVEST: tuple[Outcome, ...] = (
@@ -54,16 +54,16 @@ def nuisances(view: View) -> Html:
         "notice when it is too much? A failure without an alarm is silent.",
         body,
         claims=claims,
-        said=_said(claims),
+        said=_said(claims, view),
     )
 
 
-def _said(claims: Sequence[Claim]) -> str:
+def _said(claims: Sequence[Claim], view: View) -> str:
     """Which classes leave planning alone, and how the others fail."""
     told: dict[str, list[str]] = {}
     for claim in sorted(claims, key=lambda claim: _GRAVEST.index(claim.outcome)):
         name = claim.id.removeprefix("nuisance.")
-        told.setdefault(OUTCOME_WORDS[claim.outcome], []).append(name)
+        told.setdefault(outcome_words(claim, view), []).append(name)
     parts = [f"{words}: {', '.join(names)}" for words, names in told.items()]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if text else "No claim."
@@ -117,7 +117,7 @@ def _card(name: str, place: int, view: View) -> Html:
         verdict = tag(
             "p",
             verdict_word(case.claim.verdict),
-            tag("span", outcome_phrase(case.claim), class_="outcome"),
+            tag("span", outcome_phrase(case.claim, view), class_="outcome"),
             tag("a", "the claim", href=view.claim_href(case.claim.id), class_="small"),
             class_="claim-line",
         )
@@ -128,10 +128,16 @@ def _card(name: str, place: int, view: View) -> Html:
         tag("p", _range_sentence(case), class_="range-words"),
         tag("p", case.claim.reason, class_="small reason") if case.claim else None,
         drawing(case, place, view) if case.all else not_measured("this class in any form."),
+        _letters(case),
         strengths(case.scope) if case.scope else None,
         _pictures(name, view),
         class_="multiple",
     )
+
+
+def _letters(case: Case) -> Html | None:
+    names = [f"{letter} {name.replace('_', ' ')}" for name, letter in case.letters().items()]
+    return tag("p", f"Lines: {', '.join(names)}.", class_="small") if names else None
 
 
 def _range_sentence(case: Case) -> Node:

@@ -1,18 +1,23 @@
 """The chart of one nuisance class: success, alarms and latent displacement by amount."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from string import ascii_lowercase
 
 from envelope.records import Claim, Estimate, Measurement, NuisanceScope, Scalar
 from envelope.records.units import unit_word
 from reports.along import along, number_of
-from reports.html import Html, Node, group
+from reports.html import Html, Node, group, tag
 from reports.svg import Label, Panel, chart, domain_of, rounded
 from reports.view import View
 from reports.words import amount, short
 
 SHAPES = {"current": "disc", "goal": "square", "both": "diamond"}
+STROKES = ("", " dashed", " dotted", " long")
+"""Strokes of the directions of one class, in turn; letters tell them apart for good."""
+APART = 11.0
+"""Letters nearer than this would touch."""
 RATE_HEIGHT, ALARM_HEIGHT, MOVE_HEIGHT, GAP = 124.0, 62.0, 78.0, 42.0
 
 
@@ -34,6 +39,15 @@ class Case:
     def all(self) -> list[Measurement]:
         """Every measurement that the chart shows."""
         return [*self.success, *self.loop_alarms, *self.alarms, *self.shifts]
+
+    def letters(self) -> dict[str, str]:
+        """A letter per direction, where lines of several lie over each other; else none."""
+        shown = _grouped([*self.shifts, *self.alarms], "direction")
+        spans = [points for rows in shown.values() if (points := along(rows, "amount"))]
+        if not _overlapping(spans):
+            return {}
+        names = [str(dict(key).get("direction", "")) for key in shown]
+        return dict(zip(names, ascii_lowercase, strict=False))
 
     def domain(self) -> tuple[float, float]:
         """Amounts shown, from the lowest to the highest, nominal among them."""
@@ -149,7 +163,7 @@ def _alarm_panel(case: Case, monitor: str, panel: Panel, view: View) -> Html:
         panel.grid(f"alarms of {monitor} (line: recorded, points: closed loop)", 2),
         panel.level(wanted, "limit"),
         panel.upright(case.nominal, "nominal"),
-        _open_lines(of(case.alarms), panel, labels),
+        _open_lines(of(case.alarms), panel, case.letters()),
         _series(of(case.loop_alarms), panel, case, start=None),
         panel.margin(labels),
     )
@@ -161,7 +175,7 @@ def _move_panel(case: Case, panel: Panel) -> Html:
         panel.grid("latent displacement, in lawful action blocks", 2),
         panel.level(1.0, "one-line"),
         panel.upright(case.nominal, "nominal"),
-        _open_lines(case.shifts, panel, labels),
+        _open_lines(case.shifts, panel, case.letters()),
         panel.margin(labels),
     )
 
@@ -177,25 +191,43 @@ def _grouped(rows: Sequence[Measurement], *keys: str) -> dict[Group, list[Measur
     return found
 
 
-def _open_lines(rows: Sequence[Measurement], panel: Panel, labels: list[Label]) -> Html:
-    """Lines over the amount; their names are added to the labels where they would be ambiguous."""
+def _open_lines(rows: Sequence[Measurement], panel: Panel, letters: Mapping[str, str]) -> Html:
+    """Lines over the amount; where there are letters, each ends in its own."""
     lines: list[Node] = []
-    groups = {
-        key: points
-        for key, members in _grouped(rows, "direction", "monitor").items()
-        if (points := along(members, "amount"))
-    }
-    several = _overlapping(list(groups.values()))
-    for points in groups.values():
-        lines.append(panel.band(points, "area") if not several else None)
-        lines.append(panel.line([(x, e.value) for x, e in points], "series thin"))
-        lines.append(panel.specks(points))
-    if several:
-        worst = max(groups.items(), key=lambda item: item[1][-1][1].value)
-        direction = dict(worst[0]).get("direction", "")
-        words = str(direction).replace("_", " ")[:12]
-        labels.append(Label(panel.y(worst[1][-1][1].value), words, "worst"))
-    return group(lines)
+    ends: list[tuple[float, float, str]] = []
+    for key, members in _grouped(rows, "direction", "monitor").items():
+        points = along(members, "amount")
+        if not points:
+            continue
+        direction = str(dict(key).get("direction", ""))
+        letter = letters.get(direction)
+        stroke = f"series thin{STROKES[ord(letter) % len(STROKES)]}" if letter else "series thin"
+        lines += [
+            panel.band(points, "area") if letter is None else None,
+            panel.line([(x, e.value) for x, e in points], stroke),
+            panel.specks(points),
+        ]
+        if letter:
+            x, e = points[-1]
+            ends.append((panel.x(x), panel.y(e.value), letter))
+    words = [tag("text", word, x=x + 5, y=y + 4) for x, y, word in _met(ends)]
+    return group(lines, tag("g", words, class_="ends") if words else None)
+
+
+def _met(ends: Iterable[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    """Letters of lines that end in one place stand in one word there."""
+    found: list[tuple[float, float, str]] = []
+    for x, y, letter in sorted(ends, key=lambda end: (end[1], end[2])):
+        place = next(
+            (i for i, (a, b, _) in enumerate(found) if abs(a - x) < APART and abs(b - y) < APART),
+            None,
+        )
+        if place is None:
+            found.append((x, y, letter))
+        else:
+            a, b, word = found[place]
+            found[place] = (max(a, x), b, word + letter)
+    return found
 
 
 def _overlapping(lines: Sequence[Sequence[tuple[float, Estimate]]]) -> bool:

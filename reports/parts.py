@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from envelope.records import Claim
+from envelope.records.units import in_unit
 from reports.html import Html, Node, tag
 from reports.view import View
 from reports.words import OUTCOME_WORDS, VERDICTS, mark, verdict_word
@@ -100,9 +101,10 @@ def table(
     )
 
 
-def details(summary: Node, *children: Node, open_: bool = False) -> Html:
-    """Depth behind one line."""
-    return tag("details", tag("summary", summary), *children, open=open_)
+def details(summary: Node, *children: Node, open_: bool = False, on_paper: bool = True) -> Html:
+    """Depth behind one line; of what is not for paper the line alone is printed."""
+    class_ = None if on_paper else "screen-only"
+    return tag("details", tag("summary", summary), *children, open=open_, class_=class_)
 
 
 def not_measured(what: str) -> Html:
@@ -116,9 +118,23 @@ def digest(value: str) -> Html:
     return tag("code", value, class_="digest")
 
 
-def outcome_phrase(claim: Claim) -> str:
-    """Outcome, and that a failing bound is a limit on record."""
+def outcome_words(claim: Claim, view: View) -> str:
+    """Outcome; of a nuisance that was loud at the weakest strength that ran, no more than that."""
     words = OUTCOME_WORDS[claim.outcome]
+    scope = view.envelope.input_scope.nuisance.get(claim.id.removeprefix("nuisance."))
+    if claim.outcome != "fails_loudly" or scope is None:
+        return words
+    ran = [one for one in scope.strengths if one.outcome != "not_measured"]
+    if not ran or any(one.outcome == "robust" for one in ran):
+        return words
+    weakest = min(ran, key=lambda one: abs(one.amount - scope.nominal))
+    at = in_unit(f"{weakest.amount:.2g}", scope.unit, space="\u00a0")
+    return f"{words} at {at}, the weakest that ran (weaker may fail silently)"
+
+
+def outcome_phrase(claim: Claim, view: View) -> str:
+    """Outcome, and that a failing bound is a limit on record."""
+    words = outcome_words(claim, view)
     if claim.kind == "bound" and claim.verdict == "fails":
         return f"{words}, a recorded bound"
     return words
@@ -129,7 +145,7 @@ def verdict_line(claim: Claim, view: View) -> Html:
     return tag(
         "p",
         verdict_word(claim.verdict),
-        tag("span", outcome_phrase(claim), class_="outcome"),
+        tag("span", outcome_phrase(claim, view), class_="outcome"),
         tag("span", claim.statement, class_="statement"),
         view.claim_link(claim.id),
         class_="claim-line",

@@ -71,6 +71,25 @@ class Scale:
         share = (value - self.low) / (self.high - self.low)
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 
+    def ticks(self, num: int) -> list[float]:
+        """Round values, about `num` of them."""
+        return ticks(self.low, self.high, num)
+
+
+@dataclass(frozen=True, slots=True)
+class LogScale(Scale):
+    """The same for the logarithm of positive values; what is not above the lower end lies on it."""
+
+    def __call__(self, value: float) -> float:
+        """Position of a value, held within the ends."""
+        share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+        return self.start + min(1.0, share) * (self.end - self.start)
+
+    def ticks(self, num: int) -> list[float]:
+        """Powers of ten between the ends."""
+        first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+        return [10.0**power for power in range(first, last + 1)]
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -114,7 +133,7 @@ class Panel:
                 ),
                 text(self.x.start - 7, self.y(v) + 4, short(v), "tick", "end"),
             )
-            for v in ticks(self.y.low, self.y.high, num)
+            for v in self.y.ticks(num)
         ]
         return group(rules, text(2, self.y.end - 11, name, "name"))
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shutil
 
 import pytest
@@ -196,11 +197,27 @@ def test_paper_shows_what_the_screen_keeps_closed(browser, report):
     page.emulate_media(media="print")
     wide = page.evaluate("() => document.documentElement.scrollWidth")
     hidden = page.evaluate(
-        """() => [...document.querySelectorAll('main details')].filter(
+        """() => [...document.querySelectorAll('main details:not(.screen-only)')].filter(
             d => d.getBoundingClientRect().height
                 <= d.querySelector('summary').getBoundingClientRect().height + 1).length"""
+    )
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll('.screen-only > .table, .strip')].filter(
+            e => e.getBoundingClientRect().height > 0).map(e => e.className)"""
     )
     context.close()
 
     assert hidden == 0
     assert wide == 688
+    assert shown.count("strip") == 1
+    assert not any("table" in name for name in shown)
+
+
+def test_a_page_of_a_made_up_audit_takes_at_most_twenty_five_sheets_of_paper(browser, report):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(report.as_uri())
+    printed = page.pdf(format="A4", print_background=True)
+    context.close()
+
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 25
