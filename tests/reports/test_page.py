@@ -343,6 +343,14 @@ def test_figures_far_outside_their_axis_do_not_break_the_page():
     assert not re.search(rb'="[^"]*\binf\b', rendered)
 
 
+def test_what_failed_is_counted_apart_as_requirements_and_as_limits_on_record(page):
+    failed = [claim for claim in examples.envelope().claims if claim.verdict == "fails"]
+    defects = sum(claim.kind == "requirement" for claim in failed)
+
+    assert re.search(rf"{defects} ?requirements? fails?", page.text)
+    assert re.search(rf"{len(failed) - defects} ?limits on record", page.text)
+
+
 def test_a_page_with_frames_stays_within_half_a_megabyte(page_bytes):
     # Two monitors by 28 violation classes at up to four magnitudes, each with its interval.
     assert len(page_bytes) < 2**19

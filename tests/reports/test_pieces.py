@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envelope.records import Estimate
-from reports.svg import TEXT, Label, Panel, Scale, _apart, ticks
+from reports.svg import TEXT, Label, LogScale, Panel, Scale, _apart, ticks
 from reports.words import amount, interval, moment, number, p_value, with_interval
 
 NUMBERS = st.floats(min_value=-1e6, max_value=1e6)
@@ -99,3 +99,11 @@ def test_a_label_far_outside_its_panel_is_held_inside():
     drawn = panel.margin([Label(panel.y(math.pi), "above")]).markup
 
     assert 'y="4"' in drawn
+
+
+def test_a_log_scale_has_powers_of_ten_at_even_distances_and_holds_what_lies_outside():
+    scale = LogScale(0.01, 1.0, 200.0, 0.0)
+
+    assert scale.ticks(4) == pytest.approx([0.01, 0.1, 1.0])
+    assert [scale(value) for value in (0.01, 0.1, 1.0)] == pytest.approx([200.0, 100.0, 0.0])
+    assert (scale(-1.0), scale(5.0)) == (200.0, 0.0)

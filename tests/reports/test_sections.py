@@ -79,6 +79,7 @@ def test_an_optimist_is_caught_between_promise_and_cost():
     assert re.search(r"costs [0-9.]+ of staying more than imagined", line(found))
     assert re.search(r"change success by \S+ and that gap by \S+", line(found))
     assert re.search(r"4 × the samples: 160 \(\S+, gap \S+\)", text(found))
+    assert re.search(r"paired by case from \d\.\d\d", text(found))
     assert "its change" in text(found)
     assert "regret: 0 is the best candidate" in text(found)
 
@@ -163,6 +164,37 @@ def test_a_measurement_has_one_cell_with_its_figures_and_shares_a_row_with_its_k
         assert f'id="m-{index}"' in tables.markup
     assert rows < len(of_suite) / 3
     assert "detection · surprise" in text(tables)
+
+
+def test_a_test_without_an_estimate_was_measured_and_shows_its_p():
+    found = Measurement(
+        suite="representation",
+        quantity="normality",
+        unit="1",
+        condition={},
+        estimate=None,
+        p_holm=0.01,
+    )
+
+    told = text(evidence(example(summaries=[found], cells=[]), ["representation"]))
+
+    assert "measured p .010" in told
+    assert "not measured" not in told
+
+
+def drifting(factor):
+    def of(one):
+        if one.quantity != "drift_ratio" or one.estimate is None:
+            return one
+        ends = {key: getattr(one.estimate, key) * factor for key in ("value", "low", "high")}
+        return one.model_copy(update={"estimate": one.estimate.model_copy(update=ends)})
+
+    return text(drift(example(summaries=[of(one) for one in examples.measurements().summaries])))
+
+
+def test_a_small_drift_alone_is_drawn_in_powers_of_ten():
+    assert "in powers of ten" in drifting(0.1)
+    assert "in powers of ten" not in drifting(5.0)
 
 
 def test_options_of_a_planner_and_the_box_of_several_nuisances_stand_among_the_fields():
