@@ -9,8 +9,8 @@ INPUTS := pyproject.toml .ci/constraints.txt
 demo: .venv/.measure  ## measure the bundled model, sign, verify, check inside and outside
 	$(BIN)/envelope demo
 
-test: .venv/.dev  ## the tests that CI runs
-	$(BIN)/pytest
+test: .venv/.dev  ## the tests that CI runs, on two processes
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 check: .venv/.dev  ## format, lint, types
 	$(BIN)/ruff format --check .
