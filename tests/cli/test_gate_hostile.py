@@ -167,7 +167,12 @@ def test_equal_tensors_under_another_scale_of_actions_are_another_model(pair):
     done = gate(*FEW, "--json")
 
     assert done.json["cells"], "it was measured, not waved through as the same model"
-    assert done.json["decision"] != "accept"
+    ratio = {
+        one["condition"]["arm"]: one["estimate"]["value"]
+        for one in done.json["reported"]
+        if one["quantity"] == "drift_ratio"
+    }
+    assert ratio["candidate"] != pytest.approx(ratio["base"], rel=0.01)
     assert set(codes(done)) == {"other_action_scale", "no_tuning_step"}
 
 
