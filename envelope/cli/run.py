@@ -40,7 +40,7 @@ def run_timed(choices: Choices, files: Folder, *, now: datetime) -> Ran:
         work = build(choices, runner)
         progress.doing("timing a frame and a plan")
         if forecast := foresee(work.bench, choices.suites, has_cells=has_cells):
-            progress.expect(forecast.seconds, forecast.words)
+            progress.expect(forecast.seconds / choices.num_workers, forecast.words)
         write_record(files.cells / "plan.json", work.plan)
         if choices.num_workers > 1:
             from perturbations.engine import run_ahead
